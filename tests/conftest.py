@@ -43,13 +43,14 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def study(model_folder: Path, corpus_file: Path) -> Study:
-    """Four units a shard, so that the pass has three shards."""
+    """Three shards of a few batches each."""
     from probekit import Study
 
     return Study(
         model=str(model_folder),
         corpus=str(corpus_file),
         units_per_shard=4,
+        token_budget=96,
         bootstrap=40,
         permutations=40,
     )

@@ -1,0 +1,108 @@
+"""Parts of by-layer figures: a curve with its interval, a null line, the region as a band."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from probekit.figures.theme import BAND_OPACITY, GREEN, GREY, rgba
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import plotly.graph_objects as go
+
+
+def add_curve(
+    figure: go.Figure,
+    x: Sequence[int],
+    y: np.ndarray,
+    *,
+    name: str,
+    colour: str,
+    interval: tuple[np.ndarray, np.ndarray] | None = None,
+    n: int | None = None,
+    dash: str = "solid",
+    cell: dict[str, Any] | None = None,
+) -> None:
+    """A curve over layers; hover says value, interval and n."""
+    import plotly.graph_objects as go
+
+    where = cell or {}
+    if interval is not None:
+        figure.add_trace(_band(x, interval, colour=colour), **where)
+    line = {"color": colour, "width": 2 if dash == "solid" else 1.4, "dash": dash}
+    figure.add_trace(
+        go.Scatter(
+            x=list(x),
+            y=y,
+            name=name,
+            mode="lines+markers" if dash == "solid" else "lines",
+            line=line,
+            marker={"size": 5},
+            text=_hover(y, interval, n),
+            hovertemplate="%{text}",
+        ),
+        **where,
+    )
+
+
+def _band(x: Sequence[int], interval: tuple[np.ndarray, np.ndarray], *, colour: str) -> go.Scatter:
+    """The interval as a filled outline that has no hover of its own."""
+    import numpy as np
+    import plotly.graph_objects as go
+
+    low, high = interval
+    return go.Scatter(
+        x=[*x, *reversed(x)],
+        y=np.concatenate([high, low[::-1]]),
+        fill="toself",
+        fillcolor=rgba(colour, BAND_OPACITY),
+        line={"width": 0},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _hover(
+    y: np.ndarray, interval: tuple[np.ndarray, np.ndarray] | None, n: int | None
+) -> list[str]:
+    """Value, interval and n of every point."""
+    spans = [""] * len(y)
+    if interval is not None:
+        spans = [f" [{low:.3f}, {high:.3f}]" for low, high in zip(*interval, strict=True)]
+    tail = f", n = {n}" if n else ""
+    return [f"{value:.3f}{span}{tail}" for value, span in zip(y, spans, strict=True)]
+
+
+def add_level(
+    figure: go.Figure,
+    x: Sequence[int],
+    y: np.ndarray,
+    *,
+    name: str,
+    cell: dict[str, Any] | None = None,
+) -> None:
+    """A null or chance level over layers."""
+    add_curve(figure, x, y, name=name, colour=GREY, dash="dot", cell=cell)
+
+
+def add_region(figure: go.Figure, region: Sequence[int]) -> None:
+    """The selected blocks as a band behind every panel."""
+    if not region:
+        return
+    for start, stop in runs_of(region):
+        figure.add_vrect(
+            x0=start - 0.5, x1=stop + 0.5, fillcolor=rgba(GREEN, 0.10), line_width=0, layer="below"
+        )
+
+
+def runs_of(layers: Sequence[int]) -> list[tuple[int, int]]:
+    """Consecutive runs: ``[3, 4, 7] → [(3, 4), (7, 7)]``."""
+    found: list[tuple[int, int]] = []
+    for layer in sorted(layers):
+        if found and layer == found[-1][1] + 1:
+            found[-1] = (found[-1][0], layer)
+        else:
+            found.append((layer, layer))
+    return found

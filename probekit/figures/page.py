@@ -1,0 +1,50 @@
+"""A run's figures as one page that opens from disk without a network."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from probekit.errors import StorageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from probekit.runs import Run
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<style>
+body{{font:14px/1.5 Inter,Helvetica,Arial,sans-serif}}
+body{{max-width:1080px;margin:24px auto;padding:0 16px}}
+</style>
+</head><body><h1>{title}</h1>
+{figures}
+</body></html>
+"""
+
+
+def write_page(run: Run, path: Path) -> None:
+    """Write the figures of a run, plotly's script included, to one HTML file.
+
+    Raises
+    ------
+    StorageError
+        The file cannot be written.
+    """
+    figures = [run.plot.cka()]
+    if {"regions", "alignment"} <= set(run.results.children):
+        figures.append(run.plot.layers())
+    parts = [
+        figure.to_html(full_html=False, include_plotlyjs=number == 0, div_id=f"figure-{number}")
+        for number, figure in enumerate(figures)
+    ]
+    text = _PAGE.format(title=escape(repr(run)), figures="\n".join(parts))
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = (
+            f"page {str(path)!r} cannot be written: {error.strerror}. Choose another file "
+            "with --html."
+        )
+        raise StorageError(msg) from error

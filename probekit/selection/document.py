@@ -1,0 +1,154 @@
+"""The answer of a rule: a frozen :class:`LayerSelection`, its text, its table and its document.
+
+Writing the document validates it; both take milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Literal
+
+from probekit.selection import sections
+from probekit.selection.blocks import Blocks, describe, is_contiguous
+from probekit.selection.controls import Control
+from probekit.selection.evidence import Evidence, FloatArray, ModelCard
+from probekit.selection.parameters import ParameterSet
+from probekit.selection.ranking import Agreement, RankedBlock
+from probekit.selection.schema import validate_document
+from probekit.selection.stability import Stability
+
+Status = Literal["stable", "unstable", "no_signal"]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSelection:
+    """Which blocks a rule accepts, how sure it is, and which tensors that means.
+
+    Attributes
+    ----------
+    status : {"stable", "unstable", "no_signal"}
+        ``no_signal``: the rule refuses and the region is empty. ``unstable``: the regions of the
+        resamples overlap the region by less than .5 on average (Jaccard).
+    region : tuple of int
+        Accepted blocks, ascending; empty when refused.
+    read_layer : int or None
+        Target: the block whose output an activation loss reads.
+    update_layers : tuple of int
+        Blocks of the region up to the target: deeper ones get no gradient from such a loss.
+    reasons, warnings : tuple of str
+        Sentences with numbers: why this answer, and what weakens it.
+    probabilities : array of shape (n_blocks,)
+        Share of resamples in which each block clears the bars, in [0, 1].
+    rule : dict
+        Name, expression, thresholds with their source, and ``prefer``.
+    roles : tuple of str
+        Roles whose tensors are named.
+    ranked : tuple of RankedBlock
+        Every block, best margin first.
+    stability : Stability
+        What moves the region.
+    agreement : tuple of Agreement
+        Whether the measures favour the same blocks.
+    controls : tuple of Control
+        Sets of blocks that the selection must beat.
+    parameters : ParameterSet
+        Exact tensor names; empty without a model card.
+    evidence, card, run_id, pooling
+        What the answer rests on.
+    grade : str
+        Evidence grade: ``descriptive`` until an intervention confirms it.
+    """
+
+    status: Status
+    region: Blocks
+    read_layer: int | None
+    update_layers: Blocks
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    probabilities: FloatArray
+    rule: dict[str, Any]
+    roles: tuple[str, ...]
+    ranked: tuple[RankedBlock, ...]
+    stability: Stability
+    agreement: tuple[Agreement, ...]
+    controls: tuple[Control, ...]
+    parameters: ParameterSet
+    evidence: Evidence
+    card: ModelCard | None = None
+    run_id: str | None = None
+    pooling: str = "mean"
+    grade: Literal["descriptive"] = "descriptive"
+
+    def to_document(self) -> dict[str, Any]:
+        """Document valid under ``layer-selection/1``; undefined numbers are ``None``.
+
+        Raises
+        ------
+        RuleError
+            The document breaks the schema: a name or number in the card that it forbids.
+        """
+        document = {
+            "schema_version": "layer-selection/1",
+            "tool": sections.tool(self.run_id, self.evidence.seed),
+            "model": sections.model(self.card, self.evidence.n_blocks),
+            "convention": sections.convention(),
+            "inputs": sections.inputs(self.evidence, self.pooling),
+            "metrics": sections.metrics(self.evidence),
+            "rule": self.rule,
+            "selection": self._selection(),
+            "controls": [sections.control(each) for each in self.controls],
+            "parameters": sections.parameters(self.parameters),
+            "frameworks": {},
+        }
+        validate_document(document)
+        return document
+
+    def _selection(self) -> dict[str, Any]:
+        n_blocks = self.evidence.n_blocks
+        return {
+            "region": list(self.region),
+            "contiguous": is_contiguous(self.region),
+            "read_layer": self.read_layer,
+            "update_layers": list(self.update_layers),
+            "roles": list(self.roles),
+            "ranked": [sections.ranked(each, n_blocks) for each in self.ranked],
+            "stability": sections.stability(self.stability),
+            "agreement": [sections.agreement(each) for each in self.agreement],
+            "evidence": self.grade,
+            "status": self.status,
+            "reasons": list(self.reasons),
+            "warnings": list(self.warnings),
+        }
+
+    def to_json(self) -> str:
+        """Write the document as indented JSON text."""
+        return json.dumps(self.to_document(), indent=1, ensure_ascii=False, allow_nan=False)
+
+    def __str__(self) -> str:
+        lines = [self._headline(), *(f"  - {reason}" for reason in self.reasons)]
+        return "\n".join([*lines, *(f"  ! {warning}" for warning in self.warnings)])
+
+    def _headline(self) -> str:
+        name = self.rule["name"]
+        if not self.region:
+            return f"{name}: no region ({self.status})"
+        return (
+            f"{name}: blocks {describe(self.region)} of {self.evidence.n_blocks} ({self.status}), "
+            f"read block {self.read_layer}, update blocks {describe(self.update_layers)}"
+        )
+
+    def _repr_html_(self) -> str:
+        notes = [*self.reasons, *(f"Warning: {warning}" for warning in self.warnings)]
+        items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+        head = "<tr><th>block</th><th>margin (sd)</th><th>clears in</th><th>in region</th></tr>"
+        rows = "".join(
+            f"<tr><td>{each.layer}</td><td>{each.score:.2f}</td><td>{each.selected_in:.0%}</td>"
+            f"<td>{'yes' if each.layer in self.region else ''}</td></tr>"
+            for each in sorted(self.ranked, key=lambda each: each.layer)
+        )
+        return (
+            f"<p><strong>{escape(self._headline())}</strong></p><ul>{items}</ul>"
+            f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+        )

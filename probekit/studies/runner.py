@@ -1,0 +1,252 @@
+"""Runs a study: check everything, read once, measure layer by layer, write the run.
+
+Nothing is written before every input was checked. The model is let go before the measures begin,
+which then hold one layer at a time.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from probekit.capture import (
+    PassSettings,
+    PooledVectors,
+    ShardStore,
+    TokenStatistics,
+    capture,
+    tokenize,
+)
+from probekit.capture.engine import Silent
+from probekit.capture.shards import storage_errors, write_atomically
+from probekit.errors import InterruptedRun, StorageError, StudyError
+from probekit.runs import Manifest, Run, open_run, write_results
+from probekit.runs import manifest as manifests
+from probekit.studies.analysis import analyse
+from probekit.studies.identity import (
+    check_folder,
+    claim_folder,
+    fingerprint,
+    pass_identity,
+    study_identity,
+)
+from probekit.studies.provenance import corpus_card, model_card, token_card, versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from probekit.capture import Observer, TokenizedCorpus
+    from probekit.capture.engine import Captured, Progress
+    from probekit.corpora import ParallelCorpus
+    from probekit.models import Subject
+    from probekit.studies.study import Study
+
+MIN_UNITS, MIN_LANGUAGES = 8, 2
+SHARDS = "shards"
+#: What a run needs on disk besides its vectors.
+SPARE_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study with its inputs read and checked, and nothing written yet."""
+
+    study: Study
+    corpus: ParallelCorpus
+    tokens: TokenizedCorpus
+    settings: PassSettings
+    passed: dict[str, Any]
+    identity: dict[str, Any]
+    model: dict[str, Any]
+
+
+def run_study(study: Study, folder: Path, *, progress: Progress | None = None) -> Run:
+    """Run a study into a folder, resume it, or open it when it is finished; see ``Study.run``."""
+    told = progress or Silent()
+    try:
+        return _run(study, folder, told)
+    except KeyboardInterrupt:
+        msg = f"interrupted. Finished shards are kept in {str(folder)!r}; the same command resumes."
+        raise InterruptedRun(msg) from None
+
+
+def _run(study: Study, folder: Path, progress: Progress) -> Run:
+    corpus = _read_corpus(study)
+    if corpus.dropped:
+        progress.say(corpus.dropped.summary())
+    prepared, captured, seconds = _read(study, corpus, folder, progress)
+    if captured is None:
+        progress.say(f"{folder} holds this finished run already")
+        finished = open_run(folder)
+        _drop_shards(study, folder)
+        return finished
+    started = time.perf_counter()
+    _write(prepared, captured, folder, progress)
+    seconds["measures"] = round(time.perf_counter() - started, 3)
+    _sign(prepared, captured, folder, seconds)
+    _drop_shards(study, folder)
+    return open_run(folder, verify=False)
+
+
+def _drop_shards(study: Study, folder: Path) -> None:
+    if not study.keep_shards:
+        shutil.rmtree(folder / SHARDS, ignore_errors=True)
+
+
+def _read_corpus(study: Study) -> ParallelCorpus:
+    from probekit.corpora import open_corpus
+
+    corpus = open_corpus(
+        study.corpus,
+        languages=study.languages,
+        missing=study.missing,
+        limit=study.limit,
+        **study.corpus_options,
+    )
+    corpus.require(MIN_UNITS, MIN_LANGUAGES)
+    return corpus
+
+
+def _read(
+    study: Study, corpus: ParallelCorpus, folder: Path, progress: Progress
+) -> tuple[Prepared, Captured | None, dict[str, float]]:
+    """Load the model, check the folder, read what is not read yet, and let the model go."""
+    from probekit.models import load
+    from probekit.models.backends import open_backend
+
+    started = time.perf_counter()
+    subject = load(
+        study.model,
+        study.revision,
+        study.dtype,
+        device=study.device,
+        adapter=study.adapter,
+        stack=study.stack,
+        trust_remote_code=study.trust_remote_code,
+    )
+    observers: tuple[Observer, ...] = (PooledVectors(study.pooling), TokenStatistics())
+    prepared = prepare(study, corpus, subject=subject, observers=observers)
+    check_folder(folder, prepared.identity)
+    seconds = {"load": round(time.perf_counter() - started, 3)}
+    if (folder / manifests.NAME).is_file():
+        return prepared, None, seconds
+    _check_disk(prepared, folder)
+    claim_folder(folder, prepared.identity, study.to_yaml())
+    store = ShardStore(folder / SHARDS, fingerprint(prepared.passed))
+    backend = open_backend(study.backend, subject)
+    started = time.perf_counter()
+    captured = capture(
+        subject,
+        prepared.tokens,
+        observers,
+        store=store,
+        backend=backend,
+        settings=prepared.settings,
+        progress=progress,
+    )
+    seconds["pass"] = round(time.perf_counter() - started, 3)
+    return prepared, captured, seconds
+
+
+def prepare(
+    study: Study, corpus: ParallelCorpus, *, subject: Subject, observers: tuple[Observer, ...]
+) -> Prepared:
+    """Tokenize and fix everything that decides the numbers.
+
+    Raises
+    ------
+    StudyError
+        A setting that this subject cannot follow.
+    """
+    width = subject.anatomy.d_model
+    if study.rogue_dimensions is not None and study.rogue_dimensions >= width:
+        msg = (
+            f"rogue_dimensions must be below {width}, the width of {subject.source!r}. Got "
+            f"{study.rogue_dimensions} instead."
+        )
+        raise StudyError(msg)
+    tokens = tokenize(
+        subject, corpus, max_tokens=study.max_tokens, keep_first_token=study.keep_first_token
+    )
+    settings = PassSettings(study.token_budget, study.units_per_shard, study.padding_side)
+    settings = settings.resolve(subject, tokens.n_languages)
+    passed = pass_identity(subject, tokens, study=study, settings=settings, observers=observers)
+    return Prepared(
+        study=study,
+        corpus=corpus,
+        tokens=tokens,
+        settings=settings,
+        passed=passed,
+        identity=study_identity(study, corpus.sha256, passed),
+        model=model_card(subject),
+    )
+
+
+def _check_disk(prepared: Prepared, folder: Path) -> None:
+    """Refuse before anything is written when the disk cannot hold the run."""
+    model = prepared.model
+    vectors = 4 * prepared.corpus.n_units * prepared.tokens.n_languages
+    vectors *= (model["n_blocks"] + 1) * model["d_model"]
+    there = sum(path.stat().st_size for path in (folder / SHARDS).glob("*.safetensors"))
+    needed = vectors * (2 if prepared.study.keep_pooled else 1) + SPARE_BYTES
+    needed -= min(there, vectors)
+    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        msg = (
+            f"output {str(folder)!r} needs about {needed / 1e6:,.0f} MB and the disk has "
+            f"{free / 1e6:,.0f} MB free. Make room, choose another folder, or set "
+            "keep_pooled: false."
+        )
+        raise StorageError(msg)
+
+
+def _write(prepared: Prepared, captured: Captured, folder: Path, progress: Progress) -> None:
+    groups, by_layer = analyse(
+        prepared.study, prepared.corpus, prepared.tokens, captured=captured, progress=progress
+    )
+    with storage_errors(folder):
+        write_results(folder, groups, by_layer=by_layer)
+
+
+def _sign(prepared: Prepared, captured: Captured, folder: Path, seconds: dict[str, float]) -> None:
+    """Write the manifest, last: from here on the run is finished."""
+    study = prepared.study
+    n_tokens = prepared.tokens.n_tokens
+    read_now = sum(
+        len(text.ids)
+        for shard in captured.made
+        for text in prepared.tokens.of_units(shard.start, shard.stop)
+    )
+    budgets = sorted({note["token_budget"] for note in captured.notes}, reverse=True)
+    signed = Manifest(
+        fingerprint=fingerprint(prepared.identity),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        model=prepared.model,
+        corpus=corpus_card(study, prepared.corpus),
+        tokens=token_card(prepared.corpus, prepared.tokens),
+        passed={
+            "shards": len(captured.plan),
+            "resumed_shards": captured.n_resumed,
+            "token_budgets": budgets,
+            "tokens": n_tokens,
+            "tokens_per_second": round(read_now / max(seconds["pass"], 1e-3), 1),
+        },
+        estimators={
+            "pooling": study.pooling,
+            "keep_first_token": study.keep_first_token,
+            "bootstrap": study.bootstrap,
+            "permutations": study.permutations,
+            "seed": study.seed,
+            "interval": "95 % percentile of a bootstrap over units, weighted form",
+            "null": "unit ids permuted within each language but the first",
+        },
+        seconds=seconds,
+        versions=versions(),
+        files=manifests.hash_files(folder),
+    )
+    with storage_errors(folder):
+        write_atomically(folder / manifests.NAME, signed.to_json().encode())

@@ -1,0 +1,159 @@
+"""``Study``: the YAML file, the Python object and the record in the run are one pydantic model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from probekit.errors import StudyError
+
+if TYPE_CHECKING:
+    import os
+
+    from probekit.capture.engine import Progress
+    from probekit.runs import Run
+
+Analysis = Literal["cka", "regions", "alignment"]
+
+
+class Study(BaseModel):
+    """What to read, how, and what to compute.
+
+    Attributes
+    ----------
+    model, revision, adapter, stack, dtype, device
+        As for :func:`probekit.load`.
+    corpus, languages, missing, limit, corpus_options
+        As for :func:`probekit.open_corpus`; ``languages`` None means all of them, ``limit`` keeps
+        the first so many units, ``corpus_options`` are the reader's own (``unit``, ``labels``, …).
+    backend
+        ``hooks``, ``transformer_lens`` or ``nnsight``.
+    pooling, keep_first_token, max_tokens
+        What becomes of a text's tokens.
+    token_budget, units_per_shard, padding_side
+        How the pass runs; None lets it choose.
+    analyses
+        Which results to compute; ``cka`` always is.
+    bootstrap, permutations, seed
+        Resamples of units for intervals, permutations of unit ids for nulls.
+    rogue_dimensions
+        Dimensions dropped for ``without_rogue``; None: 1 % of the width, at least one.
+    keep_pooled, keep_shards
+        Whether pooled vectors stay in the run, and shards after the merge.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    model: str = "builtin"
+    revision: str | None = None
+    adapter: str | None = None
+    stack: Literal["encoder", "decoder"] | None = None
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: str = "auto"
+    backend: Literal["hooks", "transformer_lens", "nnsight"] = "hooks"
+    trust_remote_code: bool = False
+
+    corpus: str = "builtin"
+    languages: tuple[str, ...] | None = None
+    missing: Literal["refuse", "drop-unit", "drop-language"] = "refuse"
+    limit: int | None = Field(default=None, ge=1)
+    corpus_options: dict[str, Any] = Field(default_factory=dict)
+
+    pooling: Literal["mean", "last", "weighted"] = "mean"
+    keep_first_token: bool = False
+    max_tokens: int = Field(default=128, ge=2)
+    token_budget: int | None = Field(default=None, ge=1)
+    units_per_shard: int | None = Field(default=None, ge=1)
+    padding_side: Literal["right", "left"] = "right"
+
+    analyses: tuple[Analysis, ...] = ("cka", "regions", "alignment")
+    bootstrap: int = Field(default=200, ge=20, le=100_000)
+    permutations: int = Field(default=200, ge=20, le=100_000)
+    seed: int = Field(default=0, ge=0)
+    rogue_dimensions: int | None = Field(default=None, ge=1)
+
+    keep_pooled: bool = True
+    keep_shards: bool = False
+
+    @classmethod
+    def of(cls, **fields: Any) -> Study:
+        """A study from fields; like the constructor, with probekit's one-line errors.
+
+        Raises
+        ------
+        StudyError
+            An unknown field or a value outside its domain.
+        """
+        try:
+            return cls(**fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"]) or "study"
+            if first["type"] == "extra_forbidden":
+                msg = (
+                    f"study has no field {name!r} (has: {', '.join(cls.model_fields)}). "
+                    "Remove or rename it."
+                )
+            else:
+                msg = f"study field {name!r}: {first['msg']}. Got {first.get('input')!r} instead."
+            raise StudyError(msg) from None
+
+    @classmethod
+    def from_yaml(cls, path: str | os.PathLike[str], **overrides: Any) -> Study:
+        """Read a study file; ``overrides`` win over what it says, option by option.
+
+        Raises
+        ------
+        StudyError
+            No such file, not YAML, or not a study.
+        """
+        import yaml
+
+        file = Path(path)
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            reason = " ".join(str(error).split())
+            msg = (
+                f"study file {str(file)!r} cannot be read: {reason}. Give a YAML file with "
+                "fields such as 'model' and 'corpus'."
+            )
+            raise StudyError(msg) from None
+        if content is None:
+            content = {}
+        if not isinstance(content, dict):
+            msg = (
+                f"study file {str(file)!r} must hold fields such as 'model: builtin'. Got "
+                f"a {type(content).__name__} instead."
+            )
+            raise StudyError(msg)
+        options = content.get("corpus_options")
+        if isinstance(options, dict) and "corpus_options" in overrides:
+            overrides["corpus_options"] = {**options, **overrides["corpus_options"]}
+        return cls.of(**{str(name): value for name, value in content.items()} | overrides)
+
+    def to_yaml(self) -> str:
+        """The study as a file, every field said."""
+        import yaml
+
+        content = self.model_dump(mode="json")
+        text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        return text
+
+    def run(self, output: str | os.PathLike[str], *, progress: Progress | None = None) -> Run:
+        """Run the study into a folder; the same call resumes an interrupted one.
+
+        Returns the finished run; a folder that already holds this study's run is opened.
+
+        Raises
+        ------
+        InputError
+            Something in the study or in the folder is wrong (nothing was written).
+        InterruptedRun, StorageError, NumericalError
+            It stopped; finished shards are kept.
+        """
+        from probekit.studies.runner import run_study
+
+        return run_study(self, Path(output), progress=progress)
