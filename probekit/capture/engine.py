@@ -69,7 +69,7 @@ class PassSettings:
     Attributes
     ----------
     token_budget
-        Most padded tokens in one forward; None: 512 on a CPU, 16,384 on a GPU. Halved when memory
+        Most padded tokens in one forward; None: 384 on a CPU, 16,384 on a GPU. Halved when memory
         runs out.
     units_per_shard
         Units in a shard; None: 16, or fewer where their pooled vectors would exceed 64 MiB.
@@ -85,7 +85,7 @@ class PassSettings:
         """The settings with nothing left open."""
         anatomy = subject.anatomy
         per_unit = 4 * n_languages * (anatomy.n_blocks + 1) * anatomy.d_model
-        budget = self.token_budget or (512 if subject.device.type == "cpu" else 16_384)
+        budget = self.token_budget or (384 if subject.device.type == "cpu" else 16_384)
         units = self.units_per_shard or max(1, min(16, SHARD_BYTES // per_unit))
         return PassSettings(budget, units, self.padding_side)
 

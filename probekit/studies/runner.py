@@ -63,21 +63,37 @@ class Prepared:
     model: dict[str, Any]
 
 
-def run_study(study: Study, folder: Path, *, progress: Progress | None = None) -> Run:
+def run_study(
+    study: Study,
+    folder: Path,
+    *,
+    subject: Subject | None = None,
+    corpus: ParallelCorpus | None = None,
+    progress: Progress | None = None,
+) -> Run:
     """Run a study into a folder, resume it, or open it when it is finished; see ``Study.run``."""
     told = progress or Silent()
     try:
-        return _run(study, folder, told)
+        text = _chosen(study, corpus) if corpus is not None else _read_corpus(study)
+        said = _naming(study, corpus, subject)
+        return _run(said, folder, text, subject=subject, progress=told)
     except KeyboardInterrupt:
         msg = f"interrupted. Finished shards are kept in {str(folder)!r}; the same command resumes."
         raise InterruptedRun(msg) from None
 
 
-def _run(study: Study, folder: Path, progress: Progress) -> Run:
-    corpus = _read_corpus(study)
+def _run(
+    study: Study,
+    folder: Path,
+    corpus: ParallelCorpus,
+    *,
+    subject: Subject | None,
+    progress: Progress,
+) -> Run:
+    corpus.require(MIN_UNITS, MIN_LANGUAGES)
     if corpus.dropped:
         progress.say(corpus.dropped.summary())
-    prepared, captured, seconds = _read(study, corpus, folder, progress)
+    prepared, captured, seconds = _read(study, corpus, folder, subject=subject, progress=progress)
     if captured is None:
         progress.say(f"{folder} holds this finished run already")
         finished = open_run(folder)
@@ -99,26 +115,31 @@ def _drop_shards(study: Study, folder: Path) -> None:
 def _read_corpus(study: Study) -> ParallelCorpus:
     from probekit.corpora import open_corpus
 
-    corpus = open_corpus(
+    return open_corpus(
         study.corpus,
         languages=study.languages,
         missing=study.missing,
         limit=study.limit,
         **study.corpus_options,
     )
-    corpus.require(MIN_UNITS, MIN_LANGUAGES)
-    return corpus
 
 
-def _read(
-    study: Study, corpus: ParallelCorpus, folder: Path, progress: Progress
-) -> tuple[Prepared, Captured | None, dict[str, float]]:
-    """Load the model, check the folder, read what is not read yet, and let the model go."""
+def _chosen(study: Study, corpus: ParallelCorpus) -> ParallelCorpus:
+    """Languages and units of a corpus in memory that a study asks for."""
+    units = corpus.units if study.limit is None else corpus.units[: study.limit]
+    return corpus.select(languages=study.languages, units=units)
+
+
+def _naming(study: Study, corpus: ParallelCorpus | None, subject: Subject | None) -> Study:
+    """The study as run: what came from memory is named as such, not as what it stood in for."""
+    given = {"corpus": corpus and f"memory:{corpus.name}", "model": subject and subject.source}
+    return study.model_copy(update={name: value for name, value in given.items() if value})
+
+
+def _load(study: Study) -> Subject:
     from probekit.models import load
-    from probekit.models.backends import open_backend
 
-    started = time.perf_counter()
-    subject = load(
+    return load(
         study.model,
         study.revision,
         study.dtype,
@@ -127,6 +148,21 @@ def _read(
         stack=study.stack,
         trust_remote_code=study.trust_remote_code,
     )
+
+
+def _read(
+    study: Study,
+    corpus: ParallelCorpus,
+    folder: Path,
+    *,
+    subject: Subject | None,
+    progress: Progress,
+) -> tuple[Prepared, Captured | None, dict[str, float]]:
+    """Load the model, check the folder, read what is not read yet, and let the model go."""
+    from probekit.models.backends import open_backend
+
+    started = time.perf_counter()
+    subject = subject or _load(study)
     observers: tuple[Observer, ...] = (PooledVectors(study.pooling), TokenStatistics())
     prepared = prepare(study, corpus, subject=subject, observers=observers)
     check_folder(folder, prepared.identity)

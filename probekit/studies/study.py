@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import os
 
     from probekit.capture.engine import Progress
+    from probekit.corpora import ParallelCorpus
+    from probekit.models import Subject
     from probekit.runs import Run
 
 Analysis = Literal["cka", "regions", "alignment"]
@@ -142,10 +144,28 @@ class Study(BaseModel):
         text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         return text
 
-    def run(self, output: str | os.PathLike[str], *, progress: Progress | None = None) -> Run:
+    def run(
+        self,
+        output: str | os.PathLike[str],
+        *,
+        subject: Subject | None = None,
+        corpus: ParallelCorpus | None = None,
+        progress: Progress | None = None,
+    ) -> Run:
         """Run the study into a folder; the same call resumes an interrupted one.
 
         Returns the finished run; a folder that already holds this study's run is opened.
+
+        Parameters
+        ----------
+        output
+            Folder of the run; made when every input is checked.
+        subject
+            A loaded model, instead of loading ``self.model``.
+        corpus
+            Text in memory, instead of reading ``self.corpus``; ``self.languages`` still choose.
+        progress
+            Told how far it is; nobody is told unless given.
 
         Raises
         ------
@@ -156,4 +176,4 @@ class Study(BaseModel):
         """
         from probekit.studies.runner import run_study
 
-        return run_study(self, Path(output), progress=progress)
+        return run_study(self, Path(output), subject=subject, corpus=corpus, progress=progress)

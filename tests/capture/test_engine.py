@@ -245,7 +245,7 @@ def test_ctrl_c_keeps_finished_shards_and_says_how_many(subject, tmp_path):
 
 def test_settings_left_open_are_chosen_by_device_and_size(subject):
     chosen = PassSettings().resolve(subject, 4)
-    assert (chosen.token_budget, chosen.units_per_shard) == (512, 16)
+    assert (chosen.token_budget, chosen.units_per_shard) == (384, 16)
     wide = 4 * (N_BLOCKS + 1) * D_MODEL
     many = PassSettings().resolve(subject, (64 << 20) // (wide * 3))
     assert many.units_per_shard == 3

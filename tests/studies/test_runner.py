@@ -232,3 +232,14 @@ def test_a_study_that_cannot_run_writes_nothing(study, tmp_path, fields, error, 
     with pytest.raises(error, match=says):
         changed(study, **fields).run(tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_subject_and_a_corpus_in_memory_give_the_same_bytes(
+    study, corpus, tmp_path, finished_run
+):
+    run = study.run(tmp_path / "run", subject=load(study.model), corpus=corpus)
+    stored = {n: h for n, h in run.manifest.files.items() if n.startswith("results.zarr")}
+    assert stored == {
+        n: h for n, h in finished_run.manifest.files.items() if n.startswith("results.zarr")
+    }
+    assert run.manifest.corpus["source"] == f"memory:{corpus.name}"

@@ -1,0 +1,43 @@
+"""The README keeps its word: its Python runs, its links exist, it stays short."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_readme_is_short() -> None:
+    assert len(TEXT.splitlines()) < 150
+
+
+def test_relative_links_exist() -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", TEXT) if "://" not in link]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_table_of_measures_names_what_a_run_holds() -> None:
+    from probekit.studies.analysis import AXES
+
+    rows = re.findall(r"^\| `(\w+)/(\w+)`", TEXT, flags=re.MULTILINE)
+    assert len(rows) > 8
+    assert [row for row in rows if row[1] not in AXES[row[0]]] == []
+
+
+@pytest.mark.demo_model
+def test_the_python_of_the_readme_asserts_its_claim(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("gguf")
+    blocks = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+    assert len(blocks) == 1
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(blocks[0], "README.md", "exec"), names)
+    assert (tmp_path / "runs" / "four-languages.html").stat().st_size > 10_000
+    assert blocks[0].count("assert") >= 4
