@@ -54,7 +54,10 @@ def cka_by_layer(run: Run, *, region: Sequence[int] = (), variants: bool = True)
     figure.update_xaxes(layer_axis(layers))
     figure.update_yaxes(title="CKA, mean over pairs", rangemode="tozero")
     return style(
-        figure, title="How strongly languages share a space", caption=caption(run), height=460
+        figure,
+        title="How strongly languages share a space",
+        caption=caption(run, region),
+        height=460,
     )
 
 
@@ -95,12 +98,13 @@ def cka_heatmap(run: Run, *, layer: int) -> go.Figure:
     return figure
 
 
-def caption(run: Run) -> str:
-    """What made the numbers, in a sentence."""
+def caption(run: Run, region: Sequence[int] = ()) -> str:
+    """What made the numbers, in a sentence; and what the band is, where there is one."""
     corpus, how = run.manifest.corpus, run.manifest.estimators
     return (
         f"{run.manifest.model['id']} · {corpus['n_units']} units × "
         f"{len(corpus['languages'])} languages · {how['pooling']} over content tokens · "
         f"interval: {how['bootstrap']} bootstrap resamples of units · "
         f"null: {how['permutations']} permutations of unit ids"
+        + (" · shaded: the selected region" if region else "")
     )

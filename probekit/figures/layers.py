@@ -41,7 +41,8 @@ def layers_overview(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
     figure.update_xaxes({name: value for name, value in axis.items() if name != "title"})
     figure.update_xaxes(title=axis["title"], row=3, col=1)
     figure.update_annotations(font_size=13, x=0, xanchor="left")
-    figure = style(figure, title="Where languages meet", caption=caption(run), height=820)
+    figure.update_yaxes(rangemode="tozero")
+    figure = style(figure, title="Where languages meet", caption=caption(run, region), height=820)
     figure.update_layout(showlegend=True)
     return figure
 
