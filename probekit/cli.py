@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import signal
 import sys
 from pathlib import Path
@@ -72,8 +73,15 @@ def main() -> NoReturn:
 
 
 def _leave(message: str, code: int) -> NoReturn:
-    sys.stderr.write(" ".join(message.split()) + "\n")
+    sys.stderr.write(" ".join(as_options(message).split()) + "\n")
     sys.exit(code)
+
+
+def as_options(message: str) -> str:
+    """Say a remedy as it is typed here: ``missing='drop-unit'`` becomes ``--missing drop-unit``."""
+    message = re.sub(r"\b(labels|ignore)=\['([^']*)'\]", r"--\1 \2", message)
+    message = re.sub(r"\b(missing|unit|sep)='([^']*)'", r"--\1 \2", message)
+    return re.sub(r"\b(unit|sep)=\.\.\.", r"--\1", message)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -110,6 +118,10 @@ def run(
     labels: Annotated[
         str | None, typer.Option(help="Label columns of a wide file, as in topic,tense.")
     ] = None,
+    ignore: Annotated[
+        str | None, typer.Option(help="Columns of a wide file to leave out, as in notes,url.")
+    ] = None,
+    sep: Annotated[str | None, typer.Option(help="What parts the columns of a CSV file.")] = None,
     limit: Annotated[int | None, typer.Option(help="Keep the first so many units.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Longest text, in tokens.")] = None,
     missing: Annotated[str | None, typer.Option(help="refuse, drop-unit or drop-language.")] = None,
@@ -132,7 +144,7 @@ def run(
         "corpus": corpus,
         "languages": None if languages is None else _listed(languages),
         "limit": limit,
-        "corpus_options": _corpus_options(unit, labels),
+        "corpus_options": _corpus_options(unit=unit, labels=labels, ignore=ignore, sep=sep),
         "max_tokens": max_tokens,
         "missing": missing,
         "dtype": dtype,
@@ -243,12 +255,11 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(","))
 
 
-def _corpus_options(unit: str | None, labels: str | None) -> dict[str, Any] | None:
-    said: dict[str, Any] = {
-        "unit": unit,
-        "labels": None if labels is None else list(_listed(labels)),
-    }
-    return {name: value for name, value in said.items() if value is not None} or None
+def _corpus_options(**options: str | None) -> dict[str, Any] | None:
+    said: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    for name in {"labels", "ignore"} & set(said):
+        said[name] = list(_listed(said[name]))
+    return said or None
 
 
 def _with_progress(work: Callable[[Any], Any]) -> Any:

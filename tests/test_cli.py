@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -325,3 +326,38 @@ def test_the_module_runs_as_a_command():
     code = "import sys; sys.argv = ['probekit', '--version']; from probekit.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_remedies_are_said_as_they_are_typed():
+    said = cli.as_options("Name it in labels=['a'], ignore=['b'], missing='drop-unit' or unit=...")
+    assert said == "Name it in --labels a, --ignore b, --missing drop-unit or --unit"
+
+
+def test_a_column_can_be_left_out(probekit, study, corpus, tmp_path):
+    rows = [f"unit,notes,{','.join(corpus.languages)}"]
+    for i, unit in enumerate(corpus.units):
+        rows.append(",".join([unit, "n", *(f'"{corpus.texts[c][i]}"' for c in corpus.languages)]))
+    file = tmp_path / "wide.csv"
+    file.write_text("\n".join(rows), encoding="utf-8")
+    arguments = ("run", "--model", study.model, "--corpus", file, "-o", tmp_path / "run")
+    refused(probekit(*arguments), "--ignore notes")
+    assert not (tmp_path / "run").exists()
+    assert probekit(*arguments, "--ignore", "notes").code == 0
+
+
+def test_a_run_resumes_from_any_folder(probekit, study, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    relative = os.path.relpath(study.corpus)
+    assert probekit("run", "--model", study.model, "--corpus", relative, "-o", run).code == 0
+    (run / "manifest.json").unlink()
+    monkeypatch.chdir(tmp_path)
+    assert probekit("run", run / "study.yaml", "-o", run).code == 0
+
+
+def test_a_backend_that_refuses_the_model_leaves_nothing(probekit, tmp_path):
+    save_tiny("xlm-roberta", tmp_path / "model")
+    corpus = parallel(10).to_jsonl(tmp_path / "c.jsonl")
+    target = tmp_path / "run"
+    run = ("run", "--model", tmp_path / "model", "--corpus", corpus, "-o", target)
+    refused(probekit(*run, "--backend", "transformer_lens"), "default backend 'hooks'")
+    assert not target.exists()

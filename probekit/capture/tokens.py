@@ -7,12 +7,13 @@ the sequence, which is an attention sink with massive activations even where the
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from probekit.errors import CorpusError, StudyError
+from probekit.errors import CorpusError, LanguageError, StudyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,6 +103,8 @@ def tokenize(
         ``max_tokens`` is below 2 or above what the model can read.
     CorpusError
         A text gives no token that could be pooled.
+    LanguageError
+        The tokenizer reads most texts of a language as one and the same (unknown script).
     """
     _check_limit(subject, max_tokens)
     columns = [
@@ -116,15 +119,11 @@ def tokenize(
             ids, special, cut = column[unit]
             content, single = _content(ids, special, keep_first_token=keep_first_token)
             if not content:
-                name = corpus.languages[language]
-                msg = (
-                    f"text of unit {corpus.units[unit]!r} in {name!r} has no content token "
-                    "under this tokenizer. Remove the unit or mend the text."
-                )
-                raise CorpusError(msg)
+                raise _nothing_to_pool(corpus.units[unit], corpus.languages[language])
             n_truncated[language] += cut
             n_single[language] += single
             texts.append(TokenizedText(unit, language, ids, content))
+    _check_readable(texts, corpus)
     return TokenizedCorpus(
         n_units=corpus.n_units,
         n_languages=len(columns),
@@ -135,6 +134,28 @@ def tokenize(
         units=corpus.units,
         languages=corpus.languages,
     )
+
+
+def _nothing_to_pool(unit: str, code: str) -> CorpusError:
+    return CorpusError(
+        f"text of unit {unit!r} in {code!r} has no content token under this tokenizer. Remove the "
+        "unit or mend the text."
+    )
+
+
+def _check_readable(texts: Sequence[TokenizedText], corpus: ParallelCorpus) -> None:
+    """Refuse a language that the tokenizer cannot tell apart: no measure over units means much."""
+    n_languages = len(corpus.languages)
+    for language, code in enumerate(corpus.languages):
+        seen = Counter(text.ids for text in texts[language::n_languages])
+        ids, count = seen.most_common(1)[0]
+        if count > max(1, corpus.n_units // 2):
+            msg = (
+                f"language {code!r}: the tokenizer reads {count} of {corpus.n_units} texts as the "
+                f"same {len(ids)} tokens (a script it does not know, or repeated text). Leave it "
+                "out with --languages, or use another model."
+            )
+            raise LanguageError(msg)
 
 
 def _check_limit(subject: Subject, max_tokens: int) -> None:

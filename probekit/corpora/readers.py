@@ -114,7 +114,7 @@ def _read_bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        msg = f"corpus file {path} does not exist. Check the path, or see probekit.corpora.SOURCES."
+        msg = f"corpus file {path} does not exist. Check the path, or use 'builtin' or 'cldr'."
         raise CorpusError(msg) from None
     except OSError as error:
         msg = f"corpus file {path} cannot be read ({error.strerror}). Check its permissions."

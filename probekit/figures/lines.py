@@ -56,6 +56,7 @@ def _band(x: Sequence[int], interval: tuple[np.ndarray, np.ndarray], *, colour: 
     return go.Scatter(
         x=[*x, *reversed(x)],
         y=np.concatenate([high, low[::-1]]),
+        mode="lines",
         fill="toself",
         fillcolor=rgba(colour, BAND_OPACITY),
         line={"width": 0},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -39,12 +40,24 @@ def write_page(run: Run, path: Path) -> None:
         figure.to_html(full_html=False, include_plotlyjs=number == 0, div_id=f"figure-{number}")
         for number, figure in enumerate(figures)
     ]
-    text = _PAGE.format(title=escape(repr(run)), figures="\n".join(parts))
+    text = _PAGE.format(title=escape(_title(run)), figures="\n".join(parts))
+    scratch = path.with_name(f".{path.name}.partial")
     try:
-        path.write_text(text, encoding="utf-8")
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
         msg = (
             f"page {str(path)!r} cannot be written: {error.strerror}. Choose another file "
             "with --html."
         )
         raise StorageError(msg) from error
+
+
+def _title(run: Run) -> str:
+    corpus = run.manifest.corpus
+    return (
+        f"{run.manifest.model['id']}: {corpus['n_units']} units × "
+        f"{len(corpus['languages'])} languages"
+    )

@@ -7,7 +7,7 @@ small structural search (``fallback.py``). Costs one import of TransformerLens (
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from probekit.errors import ModelError
@@ -130,7 +130,18 @@ def find_anatomy(model: nn.Module, *, stack: Stack | None = None) -> Anatomy:
         )
         raise ModelError(msg)
     found = anatomy_from_adapter(model, stack=chosen)
-    return found if found is not None else anatomy_from_structure(model, stack=chosen)
+    if found is None:
+        found = anatomy_from_structure(model, stack=chosen)
+    return found if seq2seq or not _reads_both_ways(model) else replace(found, stack="encoder")
+
+
+def _reads_both_ways(model: nn.Module) -> bool:
+    """Whether a model of one stack is an encoder: a masked-language family that cannot generate."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    masked = getattr(model.config, "model_type", None) in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    generates = getattr(model, "can_generate", lambda: True)()
+    return masked and not generates and not getattr(model.config, "is_decoder", False)
 
 
 def has_path(model: Any, path: str | None) -> bool:

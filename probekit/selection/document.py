@@ -114,7 +114,7 @@ class LayerSelection:
             "update_layers": list(self.update_layers),
             "roles": list(self.roles),
             "ranked": [sections.ranked(each, n_blocks) for each in self.ranked],
-            "stability": sections.stability(self.stability),
+            "stability": sections.stability(self.stability, refused=self.status == "no_signal"),
             "agreement": [sections.agreement(each) for each in self.agreement],
             "evidence": self.grade,
             "status": self.status,

@@ -124,7 +124,8 @@ def _pattern(card: ModelCard, names: tuple[str, ...]) -> str:
 
 def tell(parameters: ParameterSet, *, blocks: Blocks, roles: Sequence[str]) -> str:
     """One sentence: how many tensors, how much of the model."""
+    n = len(parameters.names)
     return (
-        f"{len(parameters.names)} tensors ({', '.join(roles)} of blocks {describe(blocks)}), "
+        f"{n} tensor{'' if n == 1 else 's'} ({', '.join(roles)} of blocks {describe(blocks)}), "
         f"{parameters.numel:,} elements, {parameters.share:.2%} of the model"
     )

@@ -144,24 +144,30 @@ def ranked(block: RankedBlock, n_blocks: int) -> dict[str, Any]:
     }
 
 
-def stability(part: Stability) -> dict[str, Any]:
-    """Region stability: what moves it."""
-    return {
+def stability(part: Stability, *, refused: bool = False) -> dict[str, Any]:
+    """Region stability: what moves it. A refusal has no region that others could overlap."""
+    found: dict[str, Any] = {
         "bootstrap_n": part.bootstrap_n,
         "unit": part.unit,
-        "region_jaccard_mean": part.region_jaccard_mean,
         "threshold_sensitivity": [
-            {"parameter": each.parameter, "value": each.value, **_redrawn(each.redrawn)}
+            {
+                "parameter": each.parameter,
+                "value": each.value,
+                **_redrawn(each.redrawn, refused=refused),
+            }
             for each in part.threshold_sensitivity
         ],
         "leave_one_language_out": {
-            language: _redrawn(each) for language, each in part.leave_one_language_out.items()
+            language: _redrawn(each, refused=refused)
+            for language, each in part.leave_one_language_out.items()
         },
     }
+    return found if refused else {**found, "region_jaccard_mean": part.region_jaccard_mean}
 
 
-def _redrawn(part: Redrawn) -> dict[str, Any]:
-    return {"region": list(part.region), "jaccard": part.jaccard}
+def _redrawn(part: Redrawn, *, refused: bool) -> dict[str, Any]:
+    region = {"region": list(part.region)}
+    return region if refused else {**region, "jaccard": part.jaccard}
 
 
 def agreement(part: Agreement) -> dict[str, Any]:

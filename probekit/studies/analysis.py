@@ -8,6 +8,7 @@ import numpy as np
 
 from probekit.capture.shards import iterate_states
 from probekit.capture.token_statistics import TokenStatistics, merge_moments
+from probekit.errors import NumericalError
 from probekit.measures import (
     alignment,
     bootstrap_weights,
@@ -119,7 +120,13 @@ def analyse(
     rows: dict[str, list[Row]] = {}
     for layer_row in _told(progress, range(n_layers), total=n_layers):
         pooled = vectors(layer_row)
-        for group, values in _measure(study, pooled, weights, orders).items():
+        try:
+            measured = _measure(study, pooled, weights, orders)
+        except NumericalError as error:
+            codes = ", ".join(f"{at} {code}" for at, code in enumerate(corpus.languages))
+            msg = f"layer {layer_row - 1}: {error} Languages by number: {codes}."
+            raise NumericalError(msg) from error
+        for group, values in measured.items():
             rows.setdefault(group, []).append(values)
     coordinates = _coordinates(corpus, n_layers)
     groups = {name: _dataset(name, values, coordinates) for name, values in rows.items()}

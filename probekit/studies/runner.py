@@ -10,6 +10,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from probekit.capture import (
@@ -36,8 +37,6 @@ from probekit.studies.identity import (
 from probekit.studies.provenance import corpus_card, model_card, token_card, versions
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from probekit.capture import Observer, TokenizedCorpus
     from probekit.capture.engine import Captured, Progress
     from probekit.corpora import ParallelCorpus
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 MIN_UNITS, MIN_LANGUAGES = 8, 2
 SHARDS = "shards"
 #: What a run needs on disk besides its vectors.
-SPARE_BYTES = 32 << 20
+SPARE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ def _run(
         progress.say(corpus.dropped.summary())
     prepared, captured, seconds = _read(study, corpus, folder, subject=subject, progress=progress)
     if captured is None:
-        progress.say(f"{folder} holds this finished run already")
         finished = open_run(folder)
+        progress.say(f"{folder} holds this finished run already")
         _drop_shards(study, folder)
         return finished
     started = time.perf_counter()
@@ -136,6 +135,16 @@ def _naming(study: Study, corpus: ParallelCorpus | None, subject: Subject | None
     return study.model_copy(update={name: value for name, value in given.items() if value})
 
 
+def _rooted(study: Study) -> Study:
+    """The study with its files named from the root, so that it resumes from any folder."""
+    files = {
+        name: str(Path(value).absolute())
+        for name, value in (("corpus", study.corpus), ("model", study.model))
+        if Path(value).exists()
+    }
+    return study.model_copy(update=files)
+
+
 def _load(study: Study) -> Subject:
     from probekit.models import load
 
@@ -169,10 +178,10 @@ def _read(
     seconds = {"load": round(time.perf_counter() - started, 3)}
     if (folder / manifests.NAME).is_file():
         return prepared, None, seconds
-    _check_disk(prepared, folder)
-    claim_folder(folder, prepared.identity, study.to_yaml())
-    store = ShardStore(folder / SHARDS, fingerprint(prepared.passed))
     backend = open_backend(study.backend, subject)
+    _check_disk(prepared, folder)
+    claim_folder(folder, prepared.identity, _rooted(study).to_yaml())
+    store = ShardStore(folder / SHARDS, fingerprint(prepared.passed))
     started = time.perf_counter()
     captured = capture(
         subject,

@@ -16,7 +16,7 @@ from probekit.capture.tokens import (
     tokenize,
 )
 from probekit.corpora import ParallelCorpus
-from probekit.errors import CorpusError, StudyError
+from probekit.errors import CorpusError, LanguageError, StudyError
 from tests.tiny import MAX_TOKENS, tiny_subject
 
 
@@ -168,3 +168,12 @@ def test_counts_are_integers_by_language(plain):
     tokens = tokenize(plain, corpus_of("ab"))
     assert tokens.n_truncated.dtype == np.int64
     assert (tokens.units, tokens.languages) == (("u0",), ("en", "de"))
+
+
+def test_a_language_whose_texts_are_one_to_the_tokenizer_is_named(plain):
+    same = ("xy", "xy", "xy", "ab")
+    with pytest.raises(
+        LanguageError, match=r"'de': the tokenizer reads 3 of 4 texts .*--languages"
+    ):
+        tokenize(plain, corpus_of("ab", "cd", "ef", "gh", other=same))
+    tokenize(plain, corpus_of("ab", "cd", "ef", "gh", other=("xy", "xy", "uv", "ab")))

@@ -93,6 +93,12 @@ def test_packaged_schema_is_a_schema_and_names_its_version():
     assert load_schema()["properties"]["schema_version"] == {"const": "layer-selection/1"}
 
 
+def test_a_refusal_claims_no_overlap_with_a_region_it_does_not_have(planted):
+    stability = select(planted(align_p=np.full(12, 0.5))).to_document()["selection"]["stability"]
+    assert "region_jaccard_mean" not in stability
+    assert all(set(each) == {"region"} for each in stability["leave_one_language_out"].values())
+
+
 @pytest.mark.parametrize(
     ("part", "key", "value", "words"),
     [
