@@ -33,7 +33,6 @@ def test_the_table_of_measures_names_what_a_run_holds() -> None:
 def test_the_python_of_the_readme_asserts_its_claim(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("gguf")
     blocks = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
     assert len(blocks) == 1
     monkeypatch.chdir(tmp_path)
