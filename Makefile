@@ -6,7 +6,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: demo test check bench format clean
 
-
 demo: $(VENV)/.demo
 	$(BIN)/probekit demo
 
