@@ -1,7 +1,7 @@
 """One command, one table: ``python -m benchmarks [--only NAME] [--quick] [--json]``.
 
 Each benchmark runs in a process of its own, so that none inherits memory, threads or rewired
-modules from another. All of them take about half an hour on two cores; ``--quick`` shows in some
+modules from another. Each takes minutes on two cores; ``--quick`` shows in some
 minutes that everything runs, and its figures mean nothing.
 """
 
