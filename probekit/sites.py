@@ -28,6 +28,15 @@ LANGUAGE_B = "language_b"
 UNIT = "unit"
 FEATURE = "feature"
 NEURON = "neuron"
+RESAMPLE = "resample"
+PERMUTATION = "permutation"
+RANK = "rank"
+TASK = "task"
+ABLATED = "ablated"
+DRAW = "draw"
+COMPONENT = "component"
+TOKEN_LANGUAGE = "token_language"
+PAIR = (LANGUAGE, LANGUAGE_B)
 
 EMBEDDING_LAYER = -1
 

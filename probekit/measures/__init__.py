@@ -5,9 +5,15 @@ float64 (all sums are float64), with the same units in the same order in every l
 """
 
 from probekit.measures.alignment import AlignmentResult, alignment
+from probekit.measures.anc import ANCResult, anc
 from probekit.measures.cka import CKAResult, cka, linear_cka
+from probekit.measures.erasers import Eraser, leace
+from probekit.measures.geometry import GeometryResult, geometry
+from probekit.measures.isotropy import IsotropyResult, isotropy
 from probekit.measures.left_out import LeftOut, lrds_left_out
 from probekit.measures.planted import planted_pooled, pure_noise
+from probekit.measures.procrustes import ProcrustesResult, procrustes
+from probekit.measures.projection import Projection, project
 from probekit.measures.regions import RegionScores, region_scores
 from probekit.measures.resampling import (
     Interval,
@@ -19,26 +25,41 @@ from probekit.measures.resampling import (
 )
 from probekit.measures.rogue import RogueDimensions, rogue_dimensions
 from probekit.measures.streaming import MinibatchCKA, MinibatchResult
+from probekit.measures.subspace import language_subspace, lsar
 
 __all__ = [
+    "ANCResult",
     "AlignmentResult",
     "CKAResult",
+    "Eraser",
+    "GeometryResult",
     "Interval",
+    "IsotropyResult",
     "LeftOut",
     "MinibatchCKA",
     "MinibatchResult",
+    "ProcrustesResult",
+    "Projection",
     "RegionScores",
     "RogueDimensions",
     "alignment",
+    "anc",
     "bootstrap_weights",
     "centre_on",
     "cka",
+    "geometry",
+    "isotropy",
+    "language_subspace",
+    "leace",
     "linear_cka",
     "lrds_left_out",
+    "lsar",
     "percentile_band",
     "percentile_interval",
     "permutations",
     "planted_pooled",
+    "procrustes",
+    "project",
     "pure_noise",
     "region_scores",
     "rogue_dimensions",

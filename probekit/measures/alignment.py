@@ -1,7 +1,7 @@
 """Do translations sit together? Retrieval and cosines of one layer, beside their chance levels.
 
-Retrieval compares all units of every language pair (``L² n² d``, in blocks of 32 MB); the cosines
-come from sums of vectors (``L n d`` per resample).
+Retrieval compares all units of every language pair (``L² n² d / 2``, in blocks of 32 MB); the
+cosines come from sums of vectors (``L n d`` per resample).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from probekit.measures.checks import (
     check_weights,
     language_pairs,
 )
+from probekit.measures.neighbours import mutual_neighbours, neighbourhood, retrieval
 from probekit.measures.regions import mean_cosines, unit_vectors
 from probekit.measures.resampling import percentile_interval
 
-_CELLS = 1 << 22  # similarities held at once: 32 MB
-_TIE = 1e-12  # closer than float64 can order: a tie
+NEIGHBOURS = 10  # as in CSLS and in mutual-kNN papers
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,20 @@ class AlignmentResult:
         1 / n_units.
     p_at_1_mean, p_at_1_low, p_at_1_high : float
         Mean over a ≠ b (both ways), with a 95 % bootstrap interval over units.
+    csls, csls_mean, csls_low, csls_high
+        The same with CSLS, which makes up for hubs; chance 1 / n_units.
+    mexa, mexa_mean, mexa_low, mexa_high
+        Share of units whose pair is the strict maximum of its row and column of cosines, the
+        MEXA score; symmetric, diagonal 1 without ties.
+    mexa_chance : float
+        1 / (2 n_units − 1): the largest of so many alike.
+    mutual_knn, mutual_knn_mean, mutual_knn_low, mutual_knn_high
+        Mean share of a unit's k nearest units of its own language that are its nearest in the
+        other language too; symmetric.
+    mutual_knn_chance : float
+        k / (n_units − 1).
+    k : int
+        Neighbours used by CSLS and mutual-kNN.
     centred_cosine : array of shape (n_languages, n_languages)
         Mean cosine of translations minus mean cosine of different units, each language centred
         on its own mean first. In [-2, 2]; chance is 0.
@@ -54,6 +68,21 @@ class AlignmentResult:
     p_at_1_mean: float
     p_at_1_low: float
     p_at_1_high: float
+    csls: FloatArray
+    csls_mean: float
+    csls_low: float
+    csls_high: float
+    mexa: FloatArray
+    mexa_chance: float
+    mexa_mean: float
+    mexa_low: float
+    mexa_high: float
+    mutual_knn: FloatArray
+    mutual_knn_chance: float
+    mutual_knn_mean: float
+    mutual_knn_low: float
+    mutual_knn_high: float
+    k: int
     centred_cosine: FloatArray
     centred_cosine_mean: float
     centred_cosine_low: float
@@ -62,11 +91,12 @@ class AlignmentResult:
     anisotropy: FloatArray
 
 
-def alignment(pooled: AnyArray, *, weights: AnyArray) -> AlignmentResult:
-    """P@1 retrieval, centred cosine and random cosine of every language pair.
+def alignment(pooled: AnyArray, *, weights: AnyArray, k: int = NEIGHBOURS) -> AlignmentResult:
+    """Retrieval (P@1, CSLS, MEXA), mutual neighbours and cosines of every language pair.
 
-    Intervals are percentiles over the given resamples. For P@1 a resample weighs the hits, the
-    pool of candidates stays the full sample (1/n depends on its size). For cosines it weighs pairs
+    Intervals are percentiles over the given resamples. For retrieval and neighbours a resample
+    weighs the hits of its units; the pool of candidates stays the full sample (chance depends on
+    its size, and a unit drawn twice would be its own rival). For cosines it weighs pairs
     of distinct units; the centring mean stays that of the full sample.
 
     Parameters
@@ -75,41 +105,51 @@ def alignment(pooled: AnyArray, *, weights: AnyArray) -> AlignmentResult:
         One layer; the same units in the same order in every language.
     weights : array of shape (n_resamples, n_units)
         From `bootstrap_weights`; the same for every layer.
+    k : int
+        Neighbours of CSLS and mutual-kNN; lowered to a quarter of the other units, at least 1.
 
     Raises
     ------
     InputError
-        Fewer than two languages or units, or weights of another shape.
+        Fewer than two languages or units, weights of another shape, or ``k < 1``.
     NumericalError
         A value is not finite, or a vector is zero or equal to its language's mean.
     """
     pooled = check_pooled(pooled)
     n = pooled.shape[1]
     weights = check_weights(weights, n)
+    k = neighbourhood(n, k)
     means = pooled.mean(axis=1, dtype=np.float64)
-    raw = _all_unit_vectors(pooled, np.zeros_like(means))
-    random_cosine = _cosine_tables(raw)[1]
     paired, random_centred = _cosine_tables(_all_unit_vectors(pooled, means))
     resampled = mean_cosines(pooled, weights, offset=means).sads
+    raw = _all_unit_vectors(pooled, np.zeros_like(means))
+    random_cosine = _cosine_tables(raw)[1]
+    hits = retrieval(raw, k=k)
     return AlignmentResult(
         p_at_1_chance=1 / n,
+        mexa_chance=1 / (2 * n - 1),
+        mutual_knn_chance=k / (n - 1),
+        k=k,
         random_cosine=random_cosine,
         anisotropy=random_cosine.diagonal().copy(),
-        **_retrieval(_hits(raw), weights),
+        **_rates("p_at_1", hits.p_at_1, weights),
+        **_rates("csls", hits.csls, weights),
+        **_rates("mexa", hits.mexa, weights),
+        **_rates("mutual_knn", mutual_neighbours(raw, k=k), weights),
         **_centred_cosine(paired - random_centred, resampled),
     )
 
 
-def _retrieval(hits: FloatArray, weights: FloatArray) -> dict[str, Any]:
-    """P@1 per pair, and its mean over both ways of all pairs with an interval."""
+def _rates(name: str, hits: FloatArray, weights: FloatArray) -> dict[str, Any]:
+    """Rate per pair, and its mean over both ways of all pairs with an interval."""
     own = hits.diagonal().sum(axis=1)
     rates = (hits.sum(axis=(0, 1)) - own) / (len(hits) * (len(hits) - 1))
     interval = percentile_interval(weights @ rates / weights.sum(axis=1))
     return {
-        "p_at_1": hits.mean(axis=2),
-        "p_at_1_mean": float(rates.mean()),
-        "p_at_1_low": interval.low,
-        "p_at_1_high": interval.high,
+        name: hits.mean(axis=2),
+        f"{name}_mean": float(rates.mean()),
+        f"{name}_low": interval.low,
+        f"{name}_high": interval.high,
     }
 
 
@@ -139,28 +179,3 @@ def _cosine_tables(unit: FloatArray) -> tuple[FloatArray, FloatArray]:
     same = flat @ flat.T
     sums = unit.sum(axis=1)
     return same / n, (sums @ sums.T - same) / (n * (n - 1))
-
-
-def _hits(unit: FloatArray) -> FloatArray:
-    """Mark 1 at ``[a, b, i]`` where unit i of language b is strictly nearest to unit i of a."""
-    n_languages, n, _ = unit.shape
-    hits = np.empty((n_languages, n_languages, n))
-    for a in range(n_languages):
-        for b in range(a, n_languages):
-            hits[a, b], hits[b, a] = _pair_hits(unit[a], unit[b])
-    return hits
-
-
-def _pair_hits(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Hits from x to y and from y to x, from one product."""
-    n = len(x)
-    own = np.einsum("nd,nd->n", x, y)
-    best_y, best_x = np.full(n, -np.inf), np.full(n, -np.inf)
-    step = max(1, _CELLS // n)
-    for start in range(0, n, step):
-        rows = np.arange(start, min(start + step, n))
-        cosines = x[rows] @ y.T
-        cosines[rows - start, rows] = -np.inf
-        best_y[rows] = cosines.max(axis=1)
-        best_x = np.maximum(best_x, cosines.max(axis=0))
-    return (own > best_y + _TIE).astype(np.float64), (own > best_x + _TIE).astype(np.float64)

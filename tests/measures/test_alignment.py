@@ -47,7 +47,7 @@ def test_retrieval_is_not_symmetric_and_both_ways_are_kept():
 
 
 def test_blocks_do_not_change_the_hits(monkeypatch):
-    module = import_module("probekit.measures.alignment")
+    module = import_module("probekit.measures.neighbours")
     pooled = planted_pooled(1, 3, 50, d=6, shared_layers=[0], seed=0, noise=1)[0]
     whole = measure(pooled)
     monkeypatch.setattr(module, "_CELLS", 50 * 7)
