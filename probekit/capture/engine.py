@@ -114,6 +114,10 @@ class Captured:
         """Shards that were finished before this call."""
         return len(self.plan) - len(self.made)
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of ``observer/key`` in one shard."""
+        return self.store.shape(self.plan[0], name)
+
     def layer(self, name: str, row: int) -> np.ndarray:
         """Row ``row`` of ``observer/key`` over all units: array (language, unit, width)."""
         parts = [self.store.read_row(shard, name, row) for shard in self.plan]

@@ -147,3 +147,13 @@ class Observer(Protocol):
 
     def state(self) -> State:
         """Arrays of this shard."""
+
+
+def shard_bytes(observer: Observer, anatomy: Anatomy, *, n_languages: int, n_units: int) -> int:
+    """What the shards of a corpus hold for an observer, in bytes.
+
+    An observer whose state grows with the corpus says so in a method ``shard_bytes(anatomy, *,
+    n_languages, n_units)``; the others keep sums that are small.
+    """
+    said = getattr(observer, "shard_bytes", None)
+    return 0 if said is None else int(said(anatomy, n_languages=n_languages, n_units=n_units))

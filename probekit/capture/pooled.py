@@ -42,6 +42,10 @@ class PooledVectors:
         """Pooling."""
         return {"pooling": self.pooling}
 
+    def shard_bytes(self, anatomy: Anatomy, *, n_languages: int, n_units: int) -> int:
+        """Bytes of all vectors of a corpus."""
+        return 4 * (anatomy.n_blocks + 1) * n_languages * n_units * anatomy.d_model
+
     def start(self, shard: ShardPlan, *, n_languages: int, anatomy: Anatomy) -> None:
         """Begin a shard."""
         self._shape = (anatomy.n_blocks + 1, n_languages, shard.n_units, anatomy.d_model)

@@ -111,6 +111,13 @@ class ShardStore:
                 if name.startswith(prefix)
             }
 
+    def shape(self, shard: ShardPlan, name: str) -> tuple[int, ...]:
+        """Shape of array ``observer/key``, without reading it."""
+        from safetensors import safe_open
+
+        with safe_open(self.path(shard.index), framework="numpy") as file:
+            return tuple(file.get_slice(name).get_shape())
+
     def read_row(self, shard: ShardPlan, name: str, row: int) -> np.ndarray:
         """Row ``row`` of the first axis of array ``observer/key``, without reading the others."""
         from safetensors import safe_open
