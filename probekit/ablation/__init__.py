@@ -1,0 +1,13 @@
+"""Ablation: run a model with neurons zeroed and see what its languages lose. No weight is touched.
+
+Language neurons are a correlation until zeroing them hurts their own language more than zeroing as
+many random neurons of the same layers.
+"""
+
+from __future__ import annotations
+
+from probekit.ablation.ablate import ablate
+from probekit.ablation.from_run import ablate_run
+from probekit.ablation.result import AblationResult
+
+__all__ = ["AblationResult", "ablate", "ablate_run"]
