@@ -6,7 +6,7 @@ languages, not for sentences. Costs a few hundredths of a second per locale.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from probekit.corpora.languages import check_language
 from probekit.corpora.missing import Dropped
@@ -101,7 +101,7 @@ def _terms(locale: Locale, kinds: Sequence[TermKind]) -> dict[str, str]:
         "territory": _territories,
         "language": _languages,
         "currency": lambda found: {str(k): v for k, v in found.currencies.items()},
-        "month": lambda found: {str(k): v for k, v in found.months["stand-alone"]["wide"].items()},
+        "month": _months,
         "unit": _units,
     }
     return {
@@ -125,12 +125,31 @@ def _languages(locale: Locale) -> dict[str, str | None]:
     return {str(code): name for code, name in locale.languages.items() if "_" not in code}
 
 
+def _months(locale: Locale) -> dict[str, str | None]:
+    wide = _own_data(locale)["months"]["stand-alone"]["wide"]
+    return {str(number): name for number, name in wide.items()}
+
+
 def _units(locale: Locale) -> dict[str, str | None]:
     # CLDR's root says that a missing long name is the short one.
     return {
         str(code): names.get("long") or names.get("short")
-        for code, names in locale.unit_display_names.items()
+        for code, names in _own_data(locale)["unit_display_names"].items()
     }
+
+
+def _own_data(locale: Locale) -> Any:
+    """Data of a locale, read from disk for it alone.
+
+    Babel writes what an alias stands for into tables that locales share: whoever is asked first
+    would name the months of every later locale that takes its names from the root.
+    """
+    from copy import deepcopy
+
+    from babel import localedata
+
+    getattr(localedata, "_cache", {}).clear()
+    return localedata.LocaleDataDict(deepcopy(dict(localedata.load(str(locale)))))
 
 
 def _order(unit: str) -> tuple[int, int, str]:

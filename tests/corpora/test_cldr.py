@@ -94,3 +94,22 @@ def test_locales_must_differ_and_be_some(locales: list[str]) -> None:
 def test_unknown_kinds_are_refused_with_the_known_ones(kinds) -> None:
     with pytest.raises(CorpusError, match="territory, language, currency, month, unit"):
         cldr_terms(["en"], kinds=kinds)
+
+
+def test_every_language_has_its_own_months_whoever_was_asked_before() -> None:
+    from babel import Locale
+
+    codes = ["en", "zh", "ja", "ar", "hi", "tr", "id", "sw"]
+    assert Locale.parse("zh").months["stand-alone"]["wide"][1] == "一月"  # babel keeps this
+    january = {code: cldr_terms(["en", code], ["month"]).texts[code][0] for code in codes[1:]}
+    assert january == {
+        "zh": "一月",
+        "ja": "1月",
+        "ar": "يناير",
+        "hi": "जनवरी",
+        "tr": "Ocak",
+        "id": "Januari",
+        "sw": "Januari",
+    }
+    together = cldr_terms(codes, ["month"])
+    assert {code: together.texts[code][0] for code in codes[1:]} == january
