@@ -5,9 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
+from probekit.errors import ModelError
 from probekit.models.families import head_scales
-from probekit.models.head import final_norm
-from tests.tiny import subject_of, tiny_config, tiny_model, tiny_subject
+from probekit.models.head import before_unembedding, final_norm, unembedding
+from tests.tiny import (
+    CAUSAL,
+    ENCODER_DECODERS,
+    MASKED,
+    subject_of,
+    tiny_config,
+    tiny_model,
+    tiny_subject,
+)
 
 X = torch.linspace(-2, 2, 64).reshape(2, 32)
 
@@ -65,3 +74,56 @@ def test_most_families_scale_nothing(family):
         "pre_scale": 1.0,
         "softcap": None,
     }
+
+
+@pytest.mark.parametrize("family", [*CAUSAL, *MASKED, *ENCODER_DECODERS])
+def test_a_head_is_what_comes_before_and_its_product(family):
+    subject = tiny_subject(family, stack="decoder" if family in ENCODER_DECODERS else None)
+    head = unembedding(subject)
+    z = before_unembedding(subject, X) @ head.weight.T
+    z = head.logit_scale * (z if head.bias is None else z + head.bias)
+    z = z if head.softcap is None else head.softcap * torch.tanh(z / head.softcap)
+    torch.testing.assert_close(z, subject.logits(X), atol=1e-4, rtol=1e-4)
+    assert head.vocabulary == 264
+
+
+def test_the_product_is_the_models_own_matrix():
+    subject = tiny_subject("llama")
+    weight = unembedding(subject).weight
+    assert weight.data_ptr() == subject.model.lm_head.weight.data_ptr()
+
+
+def test_a_head_in_one_module_is_left_at_its_product_with_no_hook_behind():
+    subject = tiny_subject("roberta")
+    decoder = subject.model.lm_head.decoder
+    decoder.forward = None  # calling it would raise
+    x = before_unembedding(subject, X)
+    assert x.shape == X.shape
+    assert not decoder._forward_pre_hooks
+
+
+def test_a_head_that_goes_on_after_its_product_is_refused():
+    model = tiny_model("roberta")
+
+    class Louder(type(model.lm_head)):
+        def forward(self, features, **kwargs):
+            return 2 * super().forward(features, **kwargs)
+
+    model.lm_head.__class__ = Louder
+    with pytest.raises(ModelError, match="not a plain matrix product"):
+        unembedding(subject_of(model))
+
+
+def test_a_quantised_unembedding_is_refused():
+    subject = tiny_subject("llama")
+    del subject.model.lm_head.weight
+    subject.model.lm_head.weight = torch.zeros(264, 32, dtype=torch.int8)
+    with pytest.raises(ModelError, match="Load the model unquantised"):
+        unembedding(subject)
+
+
+def test_a_stack_without_a_head_has_neither_part():
+    subject = tiny_subject("t5", stack="encoder")
+    for part in (unembedding, lambda s: before_unembedding(s, X)):
+        with pytest.raises(ModelError, match="has no unembedding that reads this stack"):
+            part(subject)
