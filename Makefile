@@ -14,7 +14,7 @@ demo: $(VENV)/.demo
 	$(BIN)/probekit demo
 
 test: $(VENV)/.dev check
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.apart import measure_apart
 from benchmarks.common import Row, machine, table
 
-NAMES = ("cka", "pass", "dtype", "memory")
+NAMES = ("cka", "alignment", "probes", "pass", "dtype", "memory", "neurons", "lens")
 
 
 def rows(name: str, result: dict[str, Any]) -> list[Row]:

@@ -20,6 +20,7 @@ from probekit.capture import PooledVectors, ShardStore, TokenStatistics, capture
 from probekit.capture.engine import Captured, Silent
 from probekit.models.backends import open_backend
 from probekit.studies.analysis import analyse
+from probekit.studies.choice import asked
 
 Half = Literal["bfloat16", "float16"]
 
@@ -61,12 +62,22 @@ class Reading:
 
     def measures(self) -> Values:
         """All measures by layer, with as few resamples as a study allows."""
-        study = Study(bootstrap=20, permutations=20, keep_pooled=False)
+        study = Study(
+            bootstrap=20,
+            permutations=20,
+            keep_pooled=False,
+            analyses=("cka", "regions", "alignment"),
+        )
         found: Values = {}
 
         def keep(captured: Captured) -> None:
             groups, _ = analyse(
-                study, self.corpus, self.tokens, captured=captured, progress=Silent()
+                study,
+                self.corpus,
+                self.tokens,
+                instruments=asked(study),
+                captured=captured,
+                progress=Silent(),
             )
             for name, (group, variable) in MEASURES.items():
                 found[name] = groups[group][variable].to_numpy()

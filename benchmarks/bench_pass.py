@@ -25,6 +25,7 @@ from probekit.measures.cka import normalise
 from probekit.measures.hsic import hsic_tables
 from probekit.measures.regions import mean_cosines
 from probekit.studies.analysis import analyse
+from probekit.studies.choice import asked
 
 FLOOR, PASS, MEASURED, ANALYSED = "floor", "pass", "pass + measures", "pass + whole analysis"
 EIGHTS = " in eights"
@@ -76,7 +77,14 @@ def contestants_of(
     eights = in_eights(work)
 
     def whole(captured: Captured) -> None:
-        analyse(study, work.corpus, work.tokens, captured=captured, progress=Silent())
+        analyse(
+            study,
+            work.corpus,
+            work.tokens,
+            instruments=asked(study),
+            captured=captured,
+            progress=Silent(),
+        )
 
     return {
         FLOOR: lambda: bare(work.subject, work.inputs),
@@ -100,7 +108,7 @@ def measure(*, quick: bool = False) -> dict[str, Any]:
     for name, make in LIBRARIES.items():
         peers[name] = make(load("builtin", dtype="float32", device="cpu"))
     differences = compare(work, peers)
-    study = Study(bootstrap=200, permutations=200)
+    study = Study(bootstrap=200, permutations=200, analyses=("cka", "regions", "alignment"))
     seconds = take_turns(contestants_of(work, peers, study), repeats=2 if quick else 5)
     best = min((f"{name}{EIGHTS}" for name in LIBRARIES), key=lambda name: median(seconds[name]))
     n_tokens = work.tokens.n_tokens

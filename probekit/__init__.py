@@ -27,6 +27,7 @@ from probekit.errors import (
 
 if TYPE_CHECKING:
     from probekit.corpora import ParallelCorpus, open_corpus
+    from probekit.logit_lens import lens
     from probekit.models import Subject, load
     from probekit.runs import Run, open_run
     from probekit.studies import Study
@@ -38,6 +39,7 @@ _LAZY = {
     "Run": "probekit.runs",
     "Study": "probekit.studies",
     "Subject": "probekit.models",
+    "lens": "probekit.logit_lens",
     "load": "probekit.models",
     "open_corpus": "probekit.corpora",
     "open_run": "probekit.runs",
@@ -61,6 +63,7 @@ __all__ = [
     "StudyError",
     "Subject",
     "__version__",
+    "lens",
     "load",
     "open_corpus",
     "open_run",

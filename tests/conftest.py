@@ -51,6 +51,7 @@ def study(model_folder: Path, corpus_file: Path) -> Study:
         corpus=str(corpus_file),
         units_per_shard=4,
         token_budget=96,
+        analyses=("cka", "regions", "alignment"),
         bootstrap=40,
         permutations=40,
     )
@@ -60,6 +61,13 @@ def study(model_folder: Path, corpus_file: Path) -> Study:
 def finished_run(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The study's run. Look, do not touch: ``run_copy`` is for that."""
     return study.run(tmp_path_factory.mktemp("runs") / "finished")
+
+
+@pytest.fixture(scope="session")
+def full_run(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The same study with every instrument."""
+    every = study.model_copy(update={"analyses": None})
+    return every.run(tmp_path_factory.mktemp("runs") / "full")
 
 
 @pytest.fixture

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from probekit import Run
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,12 +25,25 @@ def test_relative_links_exist() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-def test_the_table_of_measures_names_what_a_run_holds() -> None:
-    from probekit.studies.analysis import AXES
+def test_the_table_of_measures_names_what_a_run_holds(full_run: Run) -> None:
+    lines = re.findall(r"^\| (`\w+/\w+`.*?) \|", TEXT, flags=re.MULTILINE)
+    assert len(lines) > 16
+    missing = []
+    for line in lines:
+        group = ""
+        for name in re.findall(r"`([\w/]+)`", line):
+            before, _, variable = name.rpartition("/")
+            group = before or group
+            if variable not in full_run.group(group):
+                missing.append((group, variable))
+    assert missing == []
 
-    rows = re.findall(r"^\| `(\w+)/(\w+)`", TEXT, flags=re.MULTILINE)
-    assert len(rows) > 8
-    assert [row for row in rows if row[1] not in AXES[row[0]]] == []
+
+def test_every_analysis_has_a_page_with_its_name() -> None:
+    from probekit.instruments import instruments
+
+    pages = {page.stem.replace("-", "_") for page in (ROOT / "docs" / "instruments").glob("*.md")}
+    assert set(instruments()) <= pages
 
 
 @pytest.mark.demo_model

@@ -1,93 +1,165 @@
-"""The overview: every by-layer measure under one layer axis."""
+"""The overview: every by-layer measure that a run has, as panels under one layer axis."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from probekit.errors import RunError
 from probekit.figures.cka import caption
 from probekit.figures.lines import add_curve, add_level, add_region
-from probekit.figures.theme import BLUE, GREEN, PURPLE, VERMILION, layer_axis, style
+from probekit.figures.theme import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    VERMILION,
+    layer_axis,
+    style,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    import numpy as np
     import plotly.graph_objects as go
+    import xarray as xr
 
     from probekit.runs import Run
 
+    Interval = tuple[np.ndarray, np.ndarray]
+
+#: Height of a panel and of what is around them, in pixels.
+PANEL, AROUND = 220, 160
+
+
+class Panel(NamedTuple):
+    """One of the stacked panels: the group of results it shows, its heading, what draws it."""
+
+    group: str
+    title: str
+    draw: Callable[[go.Figure, Run, dict[str, Any]], None]
+
 
 def layers_overview(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
-    """CKA, LRDS and SADS, and retrieval by layer, as aligned panels.
+    """CKA, LRDS and SADS, retrieval, lens agreement and probe transfer by layer, as panels.
 
     Parameters
     ----------
     run
-        A run with the analyses ``cka``, ``regions`` and ``alignment``.
+        A run with one of the analyses ``cka``, ``regions``, ``alignment``, ``lens``, ``probes``;
+        a panel for each that it has.
     region
         Blocks to mark in every panel.
+
+    Raises
+    ------
+    RunError
+        It has none of them.
     """
     from plotly.subplots import make_subplots
 
-    titles = ("debiased CKA (mean over pairs)", "LRDS and SADS (centred)", "P@1 (mean over pairs)")
+    panels = [panel for panel in PANELS if panel.group in run.results.children]
+    if not panels:
+        msg = (
+            f"run {run.folder.name!r} has nothing by layer. Run its study again with "
+            "--analyses cka,regions,alignment."
+        )
+        raise RunError(msg)
+    n = len(panels)
+    titles = [panel.title for panel in panels]
     figure = make_subplots(
-        rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.07, subplot_titles=titles
+        rows=n, cols=1, shared_xaxes=True, vertical_spacing=0.21 / n, subplot_titles=titles
     )
-    layers = [int(layer) for layer in run.cka["layer"]]
-    _cka_panel(figure, run, layers)
-    _region_panel(figure, run, layers)
-    _retrieval_panel(figure, run, layers)
+    for row, panel in enumerate(panels, start=1):
+        panel.draw(figure, run, {"row": row, "col": 1})
     add_region(figure, region)
-    axis = layer_axis(layers)
+    axis = layer_axis(list(range(-1, run.n_blocks)))
     figure.update_xaxes({name: value for name, value in axis.items() if name != "title"})
-    figure.update_xaxes(title=axis["title"], row=3, col=1)
+    figure.update_xaxes(title=axis["title"], row=n, col=1)
     figure.update_annotations(font_size=13, x=0, xanchor="left")
     figure.update_yaxes(rangemode="tozero")
-    figure = style(figure, title="Where languages meet", caption=caption(run, region), height=820)
+    height = PANEL * n + AROUND
+    figure = style(
+        figure, title="Where languages meet", caption=caption(run, region), height=height
+    )
     figure.update_layout(showlegend=True)
     return figure
 
 
-def _cka_panel(figure: go.Figure, run: Run, layers: list[int]) -> None:
-    cka, cell = run.cka, {"row": 1, "col": 1}
-    band = (cka["mean_low"].to_numpy(), cka["mean_high"].to_numpy())
-    n = int(run.manifest.corpus["n_units"])
-    add_curve(
-        figure,
-        layers,
-        cka["mean"].to_numpy(),
-        name="CKA",
-        colour=BLUE,
-        interval=band,
-        n=n,
-        cell=cell,
-    )
+def _cka_panel(figure: go.Figure, run: Run, cell: dict[str, Any]) -> None:
+    cka = run.cka
+    layers, n = _layers(cka), int(run.manifest.corpus["n_units"])
+    band, mean = _interval(cka, "mean"), cka["mean"].to_numpy()
+    add_curve(figure, layers, mean, name="CKA", colour=BLUE, interval=band, n=n, cell=cell)
     add_level(figure, layers, cka["mean_null95"].to_numpy(), name="null (95 %)", cell=cell)
 
 
-def _region_panel(figure: go.Figure, run: Run, layers: list[int]) -> None:
-    regions, cell = run.regions, {"row": 2, "col": 1}
+def _region_panel(figure: go.Figure, run: Run, cell: dict[str, Any]) -> None:
+    regions = run.regions
     for name, variable, colour in (
         ("LRDS: language", "lrds_centred", VERMILION),
         ("SADS: meaning", "sads_centred", GREEN),
     ):
-        band = (regions[f"{variable}_low"].to_numpy(), regions[f"{variable}_high"].to_numpy())
-        add_curve(
-            figure,
-            layers,
-            regions[variable].to_numpy(),
-            name=name,
-            colour=colour,
-            interval=band,
-            cell=cell,
-        )
+        _curve(figure, regions, variable, name=name, colour=colour, cell=cell)
 
 
-def _retrieval_panel(figure: go.Figure, run: Run, layers: list[int]) -> None:
+def _retrieval_panel(figure: go.Figure, run: Run, cell: dict[str, Any]) -> None:
     import numpy as np
 
-    alignment, cell = run.alignment, {"row": 3, "col": 1}
-    band = (alignment["p_at_1_mean_low"].to_numpy(), alignment["p_at_1_mean_high"].to_numpy())
-    values = alignment["p_at_1_mean"].to_numpy()
-    add_curve(figure, layers, values, name="P@1", colour=PURPLE, interval=band, cell=cell)
+    alignment = run.alignment
+    _curve(figure, alignment, "p_at_1_mean", name="P@1", colour=PURPLE, cell=cell)
+    layers = _layers(alignment)
     chance = np.full(len(layers), float(alignment.attrs["p_at_1_chance"]))
     add_level(figure, layers, chance, name="chance (1/n)", cell=cell)
+
+
+def _lens_panel(figure: go.Figure, run: Run, cell: dict[str, Any]) -> None:
+    lens = run.group("lens")
+    _curve(figure, lens, "agreement_mean", name="lens agreement", colour=ORANGE, cell=cell)
+
+
+def _probe_panel(figure: go.Figure, run: Run, cell: dict[str, Any]) -> None:
+    """Within a language, to another one, and what the commonest class gives."""
+    probes = run.group("probes")
+    for name, variable, colour in (
+        ("probe, same language", "accuracy_all", BLUE),
+        ("probe, other language", "transfer_centred_all", VERMILION),
+    ):
+        _curve(figure, probes, variable, name=name, colour=colour, cell=cell)
+    majority = probes["majority_all"].to_numpy()
+    add_level(figure, _layers(probes), majority, name="commonest class", cell=cell)
+
+
+def _curve(
+    figure: go.Figure,
+    group: xr.Dataset,
+    variable: str,
+    *,
+    name: str,
+    colour: str,
+    cell: dict[str, Any],
+) -> None:
+    """A variable of a group over its own layers, with its interval where the group has one."""
+    band = _interval(group, variable)
+    values = group[variable].to_numpy()
+    add_curve(figure, _layers(group), values, name=name, colour=colour, interval=band, cell=cell)
+
+
+def _interval(group: xr.Dataset, variable: str) -> Interval | None:
+    ends = (f"{variable}_low", f"{variable}_high")
+    if not set(ends) <= set(group.data_vars):
+        return None
+    return group[ends[0]].to_numpy(), group[ends[1]].to_numpy()
+
+
+def _layers(group: xr.Dataset) -> list[int]:
+    return [int(layer) for layer in group["layer"]]
+
+
+PANELS = (
+    Panel("cka", "debiased CKA (mean over pairs)", _cka_panel),
+    Panel("regions", "LRDS and SADS (centred)", _region_panel),
+    Panel("alignment", "P@1 (mean over pairs)", _retrieval_panel),
+    Panel("lens", "logit lens agrees with the final token (mean over languages)", _lens_panel),
+    Panel("probes", "probe accuracy (mean over tasks and languages)", _probe_panel),
+)

@@ -7,9 +7,13 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from probekit.errors import StorageError
+from probekit.figures.instruments import figures_by_instrument
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    import plotly.graph_objects as go
 
     from probekit.runs import Run
 
@@ -33,14 +37,22 @@ def write_page(run: Run, path: Path) -> None:
     StorageError
         The file cannot be written.
     """
-    figures = [run.plot.cka()]
-    if {"regions", "alignment"} <= set(run.results.children):
-        figures.append(run.plot.layers())
+    write_figures(list(_figures(run)), path, title=_title(run))
+
+
+def write_figures(figures: Sequence[go.Figure], path: Path, *, title: str) -> None:
+    """Write figures, plotly's script included, to one HTML file that needs no network.
+
+    Raises
+    ------
+    StorageError
+        The file cannot be written.
+    """
     parts = [
         figure.to_html(full_html=False, include_plotlyjs=number == 0, div_id=f"figure-{number}")
         for number, figure in enumerate(figures)
     ]
-    text = _PAGE.format(title=escape(_title(run)), figures="\n".join(parts))
+    text = _PAGE.format(title=escape(title), figures="\n".join(parts))
     scratch = path.with_name(f".{path.name}.partial")
     try:
         scratch.write_text(text, encoding="utf-8")
@@ -53,6 +65,16 @@ def write_page(run: Run, path: Path) -> None:
             "with --html."
         )
         raise StorageError(msg) from error
+
+
+def _figures(run: Run) -> Iterator[go.Figure]:
+    """The overview, then every figure whose analysis the run has."""
+    yield run.plot.cka()
+    if {"regions", "alignment"} <= set(run.results.children):
+        yield run.plot.layers()
+    for analysis, figures in figures_by_instrument().items():
+        if analysis in run.analyses:
+            yield from (draw(run) for draw in figures.values())
 
 
 def _title(run: Run) -> str:

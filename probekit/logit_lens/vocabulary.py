@@ -1,8 +1,8 @@
 """What stacked residual vectors say over the whole vocabulary, by chunks of it.
 
 Logits are never held: a chunk of tokens is multiplied into one reused buffer, reduced, and
-forgotten. Beyond the rows and the results, memory is two buffers of ``rows × chunk`` float32 and the
-columns of the classes but the commonest, whatever the vocabulary. ``benchmarks/bench_lens.py``
+forgotten. Beyond the rows and the results, memory is two buffers of ``rows × chunk`` float32 and
+the columns of the classes but the commonest, whatever the vocabulary. ``benchmarks/bench_lens.py``
 compares the time with the bare products'; ``sweep.py`` says what keeps it near.
 """
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from probekit.errors import RunError
 from probekit.runs.manifest import Manifest, read_manifest, verify_files
 from probekit.runs.writer import RESULTS
-from probekit.sites import LAYER
+from probekit.sites import LAYER, depth
 
 if TYPE_CHECKING:
     import os
@@ -114,8 +114,66 @@ class Run:
         """Blocks of the model that was read."""
         return int(self.manifest.model["n_blocks"])
 
-    def table(self) -> list[dict[str, float | int]]:
-        """One row a layer: ``layer, depth``, then the columns of ``COLUMNS``."""
+    @property
+    def analyses(self) -> dict[str, tuple[str, ...]]:
+        """Instruments that were run, each with the groups it wrote."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name in self.results.children:
+            analysis = self.results[name].attrs.get("analysis")
+            if analysis is not None:
+                found[analysis] = (*found.get(analysis, ()), name)
+        return found
+
+    def table(self, analysis: str | None = None) -> list[dict[str, float | int]]:
+        """One row a layer: ``layer, depth``, then columns.
+
+        Parameters
+        ----------
+        analysis
+            An instrument, such as ``lens``: its own summary. None: the columns of ``COLUMNS``.
+
+        Raises
+        ------
+        RunError
+            The run does not have that analysis.
+        """
+        return self._overview() if analysis is None else self._summary(analysis)
+
+    def by_language(self, analysis: str) -> dict[str, xr.DataArray]:
+        """The main quantity of an instrument by layer and language, by name."""
+        groups = [self.group(name) for name in self._groups_of(analysis)]
+        return {
+            group.attrs["by_language"]: group[group.attrs["by_language"]]
+            for group in groups
+            if "by_language" in group.attrs
+        }
+
+    def _groups_of(self, analysis: str) -> tuple[str, ...]:
+        there = self.analyses
+        if analysis not in there:
+            left_out = self.manifest.estimators.get("left_out", {}).get(analysis)
+            why = f"it was left out: {left_out}" if left_out else f"has: {', '.join(there)}"
+            msg = (
+                f"run {self.folder.name!r} has no analysis {analysis!r} ({why}). Run its study "
+                f"again with --analyses {analysis}."
+            )
+            raise RunError(msg)
+        return there[analysis]
+
+    def _summary(self, analysis: str) -> list[dict[str, float | int]]:
+        rows: dict[int, dict[str, float | int]] = {}
+        for name in self._groups_of(analysis):
+            group = self.group(name)
+            for variable in group.attrs.get("summary", ()):
+                for layer, value in zip(
+                    group[LAYER].to_numpy(), group[variable].to_numpy(), strict=True
+                ):
+                    row = rows.setdefault(int(layer), {"layer": int(layer)})
+                    row["depth"] = depth(int(layer), self.n_blocks)
+                    row[variable] = value.item()
+        return [rows[layer] for layer in sorted(rows)]
+
+    def _overview(self) -> list[dict[str, float | int]]:
         layers = self.cka[LAYER].to_numpy()
         depth = self.cka["depth"].to_numpy()
         columns = {

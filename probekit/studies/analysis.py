@@ -7,95 +7,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from probekit.capture.shards import iterate_states
-from probekit.capture.token_statistics import TokenStatistics, merge_moments
 from probekit.errors import NumericalError
-from probekit.measures import (
-    alignment,
-    bootstrap_weights,
-    cka,
-    lrds_left_out,
-    permutations,
-    region_scores,
-    rogue_dimensions,
-)
-from probekit.sites import FEATURE, LANGUAGE, LANGUAGE_B, LAYER, UNIT, depth
-from probekit.studies.corpus_group import corpus_group, language_coordinates
+from probekit.instruments import Evidence
+from probekit.instruments.coordinates import run_coordinates
+from probekit.measures import bootstrap_weights, permutations
+from probekit.measures.transforms import apply
+from probekit.sites import FEATURE, LANGUAGE, LAYER, UNIT
+from probekit.studies.corpus_group import corpus_group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import xarray as xr
 
     from probekit.capture import TokenizedCorpus
     from probekit.capture.engine import Captured, Progress
     from probekit.corpora import ParallelCorpus
+    from probekit.instruments import Instrument, Row
     from probekit.studies.study import Study
 
-N_ROGUE_LISTED = 5
-RESAMPLE, PERMUTATION, RANK = "resample", "permutation", "rank"
-PAIR = (LANGUAGE, LANGUAGE_B)
-
-#: Group → variable → axes after ``layer``.
-AXES: dict[str, dict[str, tuple[str, ...]]] = {
-    "cka": {
-        "debiased": PAIR,
-        "biased": PAIR,
-        "standardised": PAIR,
-        "without_rogue": PAIR,
-        "pair_low": PAIR,
-        "pair_high": PAIR,
-        "mean": (),
-        "mean_low": (),
-        "mean_high": (),
-        "mean_null95": (),
-        "mean_biased": (),
-        "mean_standardised": (),
-        "mean_without_rogue": (),
-        "p_value": (),
-        "mean_samples": (RESAMPLE,),
-        "mean_samples_left_out": (RESAMPLE,),
-        "mean_without": (LANGUAGE,),
-        "null_samples": (PERMUTATION,),
-    },
-    "regions": {
-        **{
-            f"{name}{end}": ()
-            for name in ("lrds", "sads", "lrds_centred", "sads_centred", "ratio")
-            for end in ("", "_low", "_high")
-        },
-        "within": (),
-        "across": (),
-        "paired": (),
-        **{
-            f"{name}_{kind}": axes
-            for name in ("lrds", "lrds_centred")
-            for kind, axes in (
-                ("samples", (RESAMPLE,)),
-                ("samples_left_out", (RESAMPLE,)),
-                ("without", (LANGUAGE,)),
-            )
-        },
-    },
-    "alignment": {
-        "p_at_1": PAIR,
-        "p_at_1_mean": (),
-        "p_at_1_mean_low": (),
-        "p_at_1_mean_high": (),
-        "centred_cosine": PAIR,
-        "centred_cosine_mean": (),
-        "centred_cosine_mean_low": (),
-        "centred_cosine_mean_high": (),
-        "random_cosine": PAIR,
-        "anisotropy": (LANGUAGE,),
-    },
-    "norms": {
-        "rogue_dimension": (RANK,),
-        "rogue_share": (RANK,),
-        "participation_ratio": (),
-    },
-}
-
-Row = dict[str, Any]
+Rows = dict[str, list["Row"]]
 ByLayer = dict[str, tuple["xr.Dataset", str, "Callable[[int], np.ndarray]"]]
 
 
@@ -104,40 +35,63 @@ def analyse(
     corpus: ParallelCorpus,
     tokens: TokenizedCorpus,
     *,
+    instruments: Sequence[Instrument],
     captured: Captured,
     progress: Progress,
 ) -> tuple[dict[str, xr.Dataset], ByLayer]:
-    """Groups of a run, and the pooled vectors as a group that is written layer by layer."""
-    n_units = corpus.n_units
-    weights = bootstrap_weights(n_units, n_resamples=study.bootstrap, seed=study.seed)
-    orders = permutations(n_units, n=study.permutations, seed=study.seed)
-    moments = merge_moments(iterate_states(captured.store, captured.plan, TokenStatistics.name))
-    n_layers = len(moments.mean)
+    """Groups of a run, and the pooled vectors as a group that is written layer by layer.
 
-    def vectors(row: int) -> np.ndarray:
-        return captured.layer("pooled/vectors", row)
-
-    rows: dict[str, list[Row]] = {}
-    for layer_row in _told(progress, range(n_layers), total=n_layers):
-        pooled = vectors(layer_row)
-        try:
-            measured = _measure(study, pooled, weights, orders)
-        except NumericalError as error:
-            codes = ", ".join(f"{at} {code}" for at, code in enumerate(corpus.languages))
-            msg = f"layer {layer_row - 1}: {error} Languages by number: {codes}."
-            raise NumericalError(msg) from error
-        for group, values in measured.items():
-            rows.setdefault(group, []).append(values)
-    coordinates = _coordinates(corpus, n_layers)
-    groups = {name: _dataset(name, values, coordinates) for name, values in rows.items()}
-    if "alignment" in groups:
-        groups["alignment"].attrs["p_at_1_chance"] = 1.0 / n_units
-    _add_norms(groups["norms"], moments)
+    Raises
+    ------
+    NumericalError
+        A measure that does not exist for these vectors; names the layer.
+    """
+    evidence = gather(study, corpus, tokens, captured=captured, progress=progress)
+    rows: Rows = {}
+    for row in _told(progress, range(evidence.n_layers), total=evidence.n_layers):
+        _measure_layer(row, evidence, instruments=instruments, rows=rows)
+    groups: dict[str, xr.Dataset] = {}
+    for instrument in instruments:
+        found = instrument.finish(_stacked(instrument, rows, evidence), evidence)
+        _describe(instrument, found)
+        groups |= {name: evidence.label(group) for name, group in found.items()}
+    _check_finite(groups)
     groups["corpus"] = corpus_group(corpus, tokens)
     by_layer: ByLayer = {}
     if study.keep_pooled:
-        by_layer["pooled"] = (_pooled_shell(corpus, coordinates), "vectors", vectors)
+        shell = _pooled_shell(corpus, evidence.coordinates)
+        by_layer["pooled"] = (shell, "vectors", _reader(captured))
     return groups, by_layer
+
+
+def gather(
+    study: Study,
+    corpus: ParallelCorpus,
+    tokens: TokenizedCorpus,
+    *,
+    captured: Captured,
+    progress: Progress,
+) -> Evidence:
+    """What a pass left, with the resamples and permutations that every instrument shares."""
+    read = _reader(captured)
+    n_layers, *_, d_model = captured.shape("pooled/vectors")
+    return Evidence(
+        corpus=corpus,
+        tokens=tokens,
+        seed=study.seed,
+        n_blocks=n_layers - 1,
+        d_model=d_model,
+        weights=bootstrap_weights(corpus.n_units, n_resamples=study.bootstrap, seed=study.seed),
+        orders=permutations(corpus.n_units, n=study.permutations, seed=study.seed),
+        vectors=lambda row: apply(study.after, read(row)),
+        states=lambda name: iterate_states(captured.store, captured.plan, name),
+        coordinates=run_coordinates(corpus, n_blocks=n_layers - 1),
+        progress=progress,
+    )
+
+
+def _reader(captured: Captured) -> Callable[[int], np.ndarray]:
+    return lambda row: captured.layer("pooled/vectors", row)
 
 
 def _told(progress: Progress, rows: Iterable[int], *, total: int) -> Iterator[int]:
@@ -146,92 +100,58 @@ def _told(progress: Progress, rows: Iterable[int], *, total: int) -> Iterator[in
     return iter(rows) if bar is None else bar(rows, total=total)
 
 
-def _measure(
-    study: Study, pooled: np.ndarray, weights: np.ndarray, orders: np.ndarray
-) -> dict[str, Row]:
-    found = {"cka": _cka(study, pooled, weights, orders)}
-    if "regions" in study.analyses:
-        found["regions"] = _regions(pooled, weights)
-    if "alignment" in study.analyses:
-        found["alignment"] = _alignment(pooled, weights)
-    rogue = rogue_dimensions(pooled, N_ROGUE_LISTED)
-    found["norms"] = {
-        "rogue_dimension": rogue.indices,
-        "rogue_share": rogue.shares,
-        "participation_ratio": rogue.participation_ratio,
-    }
-    return found
+def _measure_layer(
+    row: int, evidence: Evidence, *, instruments: Sequence[Instrument], rows: Rows
+) -> None:
+    vectors = evidence.vectors(row)
+    try:
+        for instrument in instruments:
+            for group, values in instrument.measure(vectors, row=row, evidence=evidence).items():
+                rows.setdefault(group, []).append(values)
+    except NumericalError as error:
+        codes = ", ".join(f"{at} {code}" for at, code in enumerate(evidence.corpus.languages))
+        msg = f"layer {row - 1}: {error} Languages by number: {codes}."
+        raise NumericalError(msg) from error
 
 
-def _cka(study: Study, pooled: np.ndarray, weights: np.ndarray, orders: np.ndarray) -> Row:
-    result = cka(pooled, weights=weights, permutations=orders, n_rogue=study.rogue_dimensions)
-    pairs = np.triu_indices(len(pooled), 1)
-    row = {name: getattr(result, name) for name in AXES["cka"] if hasattr(result, name)}
-    for name in ("biased", "standardised", "without_rogue"):
-        row[f"mean_{name}"] = float(getattr(result, name)[pairs].mean())
-    return _without_empty(row)
-
-
-def _regions(pooled: np.ndarray, weights: np.ndarray) -> Row:
-    result = region_scores(pooled, weights=weights)
-    row = {name: getattr(result, name) for name in AXES["regions"] if hasattr(result, name)}
-    for name, centred in (("lrds", False), ("lrds_centred", True)):
-        left_out = lrds_left_out(pooled, weights=weights, centred=centred)
-        for kind in ("samples", "samples_left_out", "without"):
-            row[f"{name}_{kind}"] = getattr(left_out, kind)
-    return _without_empty(row)
-
-
-def _alignment(pooled: np.ndarray, weights: np.ndarray) -> Row:
-    result = alignment(pooled, weights=weights)
-    row = {name: getattr(result, name) for name in AXES["alignment"] if hasattr(result, name)}
-    for name in ("p_at_1", "centred_cosine"):
-        row[f"{name}_mean_low"] = getattr(result, f"{name}_low")
-        row[f"{name}_mean_high"] = getattr(result, f"{name}_high")
-    return row
-
-
-def _without_empty(row: Row) -> Row:
-    """Leave out what does not exist with two languages, rather than invent it."""
-    return {name: value for name, value in row.items() if np.size(value)}
-
-
-def _coordinates(corpus: ParallelCorpus, n_layers: int) -> dict[str, Any]:
-    layers = np.arange(-1, n_layers - 1)
+def _stacked(instrument: Instrument, rows: Rows, evidence: Evidence) -> dict[str, xr.Dataset]:
+    """Stack the layers of an instrument's groups under named axes."""
     return {
-        LAYER: (LAYER, layers, {"long_name": "block; -1 is the embedding"}),
-        "depth": (LAYER, np.array([depth(int(layer), n_layers - 1) for layer in layers])),
-        **language_coordinates(corpus),
+        group: evidence.dataset(
+            {
+                name: ((LAYER, *axes[name]), np.stack([np.asarray(row[name]) for row in found]))
+                for name in found[0]
+            }
+        )
+        for group, axes in instrument.axes.items()
+        if (found := rows.get(group))
     }
 
 
-def _dataset(group: str, rows: list[Row], coordinates: dict[str, Any]) -> xr.Dataset:
-    """Stack the layers of one group under named axes."""
-    import xarray as xr
-
-    variables = {
-        name: ((LAYER, *AXES[group][name]), np.stack([np.asarray(row[name]) for row in rows]))
-        for name in rows[0]
-    }
-    used = {LAYER}.union(*(set(axes) for axes, _ in variables.values()))
-    kept = {name: value for name, value in coordinates.items() if value[0] in used}
-    return xr.Dataset(variables, coords=kept)
+def _describe(instrument: Instrument, groups: dict[str, xr.Dataset]) -> None:
+    """Write into each group whose it is and what of it a table shows."""
+    for name, group in groups.items():
+        group.attrs["analysis"] = instrument.name
+        shown = [variable for variable in instrument.summary.get(name, ()) if variable in group]
+        group.attrs["summary"] = shown
+        if instrument.by_language.get(name) in group:
+            group.attrs["by_language"] = instrument.by_language[name]
 
 
-def _add_norms(norms: xr.Dataset, moments: Any) -> None:
-    """Token-level sizes beside the rogue dimensions."""
-    norms["norm_median"] = ((LAYER, LANGUAGE), np.median(moments.norms, axis=2))
-    norms["norm_median_all"] = (LAYER, np.median(moments.norms, axis=(1, 2)))
-    for name in ("max_abs", "max_abs_first"):
-        values = getattr(moments, name)
-        norms[name] = (LAYER, values.max(axis=1))
-        norms[f"{name}_dimension"] = (LAYER, values.argmax(axis=1))
-    norms["token_variance"] = (LAYER, moments.variance.sum(axis=1))
-    norms["token_variance_top_share"] = (
-        LAYER,
-        moments.variance.max(axis=1) / moments.variance.sum(axis=1),
-    )
-    norms.attrs["n_tokens"] = moments.n
+def _check_finite(groups: dict[str, xr.Dataset]) -> None:
+    """No result is NaN: what does not exist is left out or refused where it is measured."""
+    for group, dataset in groups.items():
+        for name, variable in dataset.data_vars.items():
+            if variable.dtype.kind == "f" and np.isnan(variable.to_numpy()).any():
+                where = np.argwhere(np.isnan(variable.to_numpy()))[0]
+                at = ", ".join(
+                    f"{axis} {place}" for axis, place in zip(variable.dims, where, strict=True)
+                )
+                msg = (
+                    f"result {group}/{name} is not a number at {at}. Leave the analysis out "
+                    "with analyses, and report this with the study file."
+                )
+                raise NumericalError(msg)
 
 
 def _pooled_shell(corpus: ParallelCorpus, coordinates: dict[str, Any]) -> xr.Dataset:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probekit.corpora import language_info
+from probekit.instruments.coordinates import language_coordinates
 from probekit.sites import LANGUAGE, LANGUAGE_B, UNIT
 
 if TYPE_CHECKING:
@@ -14,19 +14,6 @@ if TYPE_CHECKING:
 
     from probekit.capture import TokenizedCorpus
     from probekit.corpora import ParallelCorpus
-
-
-def language_coordinates(corpus: ParallelCorpus) -> dict[str, Any]:
-    """Codes, and beside them name, script and direction."""
-    infos = [language_info(code) for code in corpus.languages]
-    codes = np.array(corpus.languages, dtype=object)
-    return {
-        LANGUAGE: (LANGUAGE, codes),
-        LANGUAGE_B: (LANGUAGE_B, codes),
-        "language_name": (LANGUAGE, np.array([info.name for info in infos], dtype=object)),
-        "script": (LANGUAGE, np.array([info.script for info in infos], dtype=object)),
-        "direction": (LANGUAGE, np.array([info.direction for info in infos], dtype=object)),
-    }
 
 
 def corpus_group(corpus: ParallelCorpus, tokens: TokenizedCorpus) -> xr.Dataset:

@@ -19,20 +19,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from probekit.capture import Observer, PassSettings, TokenizedCorpus
+    from probekit.instruments import Instrument
     from probekit.models import Subject
     from probekit.studies.study import Study
 
 NAME = "identity.json"
 
 #: Study fields that change results but not what a shard holds.
-ANALYSIS_FIELDS = (
-    "analyses",
-    "bootstrap",
-    "permutations",
-    "seed",
-    "rogue_dimensions",
-    "keep_pooled",
-)
+ANALYSIS_FIELDS = ("after", "bootstrap", "permutations", "seed", "keep_pooled")
 
 
 def pass_identity(
@@ -60,12 +54,22 @@ def pass_identity(
     }
 
 
-def study_identity(study: Study, corpus_sha256: str, passed: dict[str, Any]) -> dict[str, Any]:
+def study_identity(
+    study: Study,
+    corpus_sha256: str,
+    passed: dict[str, Any],
+    *,
+    instruments: Sequence[Instrument],
+) -> dict[str, Any]:
     """Everything that decides a run's results."""
     fields = study.model_dump(mode="json")
     return {
         **passed,
         "corpus": corpus_sha256,
+        "analyses": {
+            instrument.name: instrument.options.model_dump(mode="json")
+            for instrument in instruments
+        },
         **{name: fields[name] for name in ANALYSIS_FIELDS},
     }
 

@@ -22,11 +22,14 @@ from probekit.capture import (
     tokenize,
 )
 from probekit.capture.engine import Silent
+from probekit.capture.observers import shard_bytes
 from probekit.capture.shards import storage_errors, write_atomically
-from probekit.errors import InterruptedRun, StorageError, StudyError
+from probekit.errors import InterruptedRun, StorageError
+from probekit.instruments import Setting
 from probekit.runs import Manifest, Run, open_run, write_results
 from probekit.runs import manifest as manifests
 from probekit.studies.analysis import analyse
+from probekit.studies.choice import choose
 from probekit.studies.identity import (
     check_folder,
     claim_folder,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from probekit.capture import Observer, TokenizedCorpus
     from probekit.capture.engine import Captured, Progress
     from probekit.corpora import ParallelCorpus
+    from probekit.instruments import Instrument
     from probekit.models import Subject
     from probekit.studies.study import Study
 
@@ -60,6 +64,8 @@ class Prepared:
     passed: dict[str, Any]
     identity: dict[str, Any]
     model: dict[str, Any]
+    instruments: tuple[Instrument, ...]
+    left_out: dict[str, str]
 
 
 def run_study(
@@ -73,7 +79,7 @@ def run_study(
     """Run a study into a folder, resume it, or open it when it is finished; see ``Study.run``."""
     told = progress or Silent()
     try:
-        text = _chosen(study, corpus) if corpus is not None else _read_corpus(study)
+        text = _chosen(study, corpus) if corpus is not None else read_corpus(study)
         said = _naming(study, corpus, subject)
         return _run(said, folder, text, subject=subject, progress=told)
     except KeyboardInterrupt:
@@ -111,7 +117,8 @@ def _drop_shards(study: Study, folder: Path) -> None:
         shutil.rmtree(folder / SHARDS, ignore_errors=True)
 
 
-def _read_corpus(study: Study) -> ParallelCorpus:
+def read_corpus(study: Study) -> ParallelCorpus:
+    """The text that a study names; see :func:`probekit.open_corpus`."""
     from probekit.corpora import open_corpus
 
     return open_corpus(
@@ -145,7 +152,8 @@ def _rooted(study: Study) -> Study:
     return study.model_copy(update=files)
 
 
-def _load(study: Study) -> Subject:
+def load_subject(study: Study) -> Subject:
+    """The model that a study names; see :func:`probekit.load`."""
     from probekit.models import load
 
     return load(
@@ -171,16 +179,17 @@ def _read(
     from probekit.models.backends import open_backend
 
     started = time.perf_counter()
-    subject = subject or _load(study)
-    observers: tuple[Observer, ...] = (PooledVectors(study.pooling), TokenStatistics())
-    prepared = prepare(study, corpus, subject=subject, observers=observers)
+    subject = subject or load_subject(study)
+    prepared, observers = prepare(study, corpus, subject=subject)
+    for name, reason in prepared.left_out.items():
+        progress.say(f"analysis {name!r} left out: {reason}")
     check_folder(folder, prepared.identity)
     seconds = {"load": round(time.perf_counter() - started, 3)}
     if (folder / manifests.NAME).is_file():
         return prepared, None, seconds
     backend = open_backend(study.backend, subject)
-    _check_disk(prepared, folder)
-    claim_folder(folder, prepared.identity, _rooted(study).to_yaml())
+    _check_disk(prepared, folder, subject=subject, observers=observers)
+    claim_folder(folder, prepared.identity, _rooted(prepared.study).to_yaml())
     store = ShardStore(folder / SHARDS, fingerprint(prepared.passed))
     started = time.perf_counter()
     captured = capture(
@@ -197,47 +206,65 @@ def _read(
 
 
 def prepare(
-    study: Study, corpus: ParallelCorpus, *, subject: Subject, observers: tuple[Observer, ...]
-) -> Prepared:
-    """Tokenize and fix everything that decides the numbers.
+    study: Study, corpus: ParallelCorpus, *, subject: Subject
+) -> tuple[Prepared, tuple[Observer, ...]]:
+    """Tokenize, choose instruments and fix everything that decides the numbers.
+
+    Observers come beside the rest because they may hold the model, which is let go after the pass.
 
     Raises
     ------
     StudyError
         A setting that this subject cannot follow.
     """
-    width = subject.anatomy.d_model
-    if study.rogue_dimensions is not None and study.rogue_dimensions >= width:
-        msg = (
-            f"rogue_dimensions must be below {width}, the width of {subject.source!r}. Got "
-            f"{study.rogue_dimensions} instead."
-        )
-        raise StudyError(msg)
     tokens = tokenize(
         subject, corpus, max_tokens=study.max_tokens, keep_first_token=study.keep_first_token
     )
     settings = PassSettings(study.token_budget, study.units_per_shard, study.padding_side)
     settings = settings.resolve(subject, tokens.n_languages)
+    setting = Setting(subject, corpus, tokens, study.seed)
+    chosen, left_out = choose(study, setting)
+    observers: tuple[Observer, ...] = (
+        PooledVectors(study.pooling),
+        TokenStatistics(),
+        *(observer for instrument in chosen for observer in instrument.observers(setting)),
+    )
     passed = pass_identity(subject, tokens, study=study, settings=settings, observers=observers)
-    return Prepared(
-        study=study,
+    prepared = Prepared(
+        study=_as_run(study, chosen),
         corpus=corpus,
         tokens=tokens,
         settings=settings,
         passed=passed,
-        identity=study_identity(study, corpus.sha256, passed),
+        identity=study_identity(study, corpus.sha256, passed, instruments=chosen),
         model=model_card(subject),
+        instruments=chosen,
+        left_out=left_out,
     )
+    return prepared, observers
 
 
-def _check_disk(prepared: Prepared, folder: Path) -> None:
+def _as_run(study: Study, chosen: tuple[Instrument, ...]) -> Study:
+    """The study with every analysis and every setting said."""
+    options = {
+        instrument.name: said
+        for instrument in chosen
+        if (said := instrument.options.model_dump(mode="json"))
+    }
+    names = tuple(instrument.name for instrument in chosen)
+    return study.model_copy(update={"analyses": names, "options": options})
+
+
+def _check_disk(
+    prepared: Prepared, folder: Path, *, subject: Subject, observers: tuple[Observer, ...]
+) -> None:
     """Refuse before anything is written when the disk cannot hold the run."""
-    model = prepared.model
-    vectors = 4 * prepared.corpus.n_units * prepared.tokens.n_languages
-    vectors *= (model["n_blocks"] + 1) * model["d_model"]
+    sizes = {"n_languages": prepared.tokens.n_languages, "n_units": prepared.corpus.n_units}
+    shards = sum(shard_bytes(each, subject.anatomy, **sizes) for each in observers)
+    pooled = shard_bytes(observers[0], subject.anatomy, **sizes)
     there = sum(path.stat().st_size for path in (folder / SHARDS).glob("*.safetensors"))
-    needed = vectors * (2 if prepared.study.keep_pooled else 1) + SPARE_BYTES
-    needed -= min(there, vectors)
+    needed = shards + (pooled if prepared.study.keep_pooled else 0) + SPARE_BYTES
+    needed -= min(there, shards)
     place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(place).free
     if free < needed:
@@ -251,7 +278,12 @@ def _check_disk(prepared: Prepared, folder: Path) -> None:
 
 def _write(prepared: Prepared, captured: Captured, folder: Path, progress: Progress) -> None:
     groups, by_layer = analyse(
-        prepared.study, prepared.corpus, prepared.tokens, captured=captured, progress=progress
+        prepared.study,
+        prepared.corpus,
+        prepared.tokens,
+        instruments=prepared.instruments,
+        captured=captured,
+        progress=progress,
     )
     with storage_errors(folder):
         write_results(folder, groups, by_layer=by_layer)
@@ -283,6 +315,9 @@ def _sign(prepared: Prepared, captured: Captured, folder: Path, seconds: dict[st
         estimators={
             "pooling": study.pooling,
             "keep_first_token": study.keep_first_token,
+            "after": study.after,
+            "analyses": {name: study.options.get(name, {}) for name in study.analyses or ()},
+            "left_out": prepared.left_out,
             "bootstrap": study.bootstrap,
             "permutations": study.permutations,
             "seed": study.seed,

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from probekit.errors import StudyError
 
@@ -17,7 +25,18 @@ if TYPE_CHECKING:
     from probekit.models import Subject
     from probekit.runs import Run
 
-Analysis = Literal["cka", "regions", "alignment"]
+
+def _known(name: str) -> str:
+    from probekit.instruments import instruments
+
+    there = instruments()
+    if name not in there:
+        msg = f"must be one of {', '.join(there)}"
+        raise ValueError(msg)
+    return name
+
+
+Analysis = Annotated[str, AfterValidator(_known)]
 
 
 class Study(BaseModel):
@@ -37,11 +56,16 @@ class Study(BaseModel):
     token_budget, units_per_shard, padding_side
         How the pass runs; None lets it choose.
     analyses
-        Which results to compute; ``cka`` always is.
+        Which instruments to run; ``cka`` and ``norms`` always do. None: all that the model and
+        the corpus allow, and the run says which were left out and why.
+    options
+        Settings of instruments, as in ``{"lens": {"positions": 200}}``.
+    after
+        What is done to the pooled vectors of a layer before anything is measured on them:
+        ``none``, ``centre`` (each language on its mean), ``lsar`` or ``leace`` (the language
+        subspace removed); see :mod:`probekit.measures.transforms`.
     bootstrap, permutations, seed
         Resamples of units for intervals, permutations of unit ids for nulls.
-    rogue_dimensions
-        Dimensions dropped for ``without_rogue``; None: 1 % of the width, at least one.
     keep_pooled, keep_shards
         Whether pooled vectors stay in the run, and shards after the merge.
     """
@@ -70,14 +94,35 @@ class Study(BaseModel):
     units_per_shard: int | None = Field(default=None, ge=1)
     padding_side: Literal["right", "left"] = "right"
 
-    analyses: tuple[Analysis, ...] = ("cka", "regions", "alignment")
+    analyses: tuple[Analysis, ...] | None = None
+    options: dict[Analysis, dict[str, Any]] = Field(default_factory=dict)
+    after: Literal["none", "centre", "lsar", "leace"] = "none"
     bootstrap: int = Field(default=200, ge=20, le=100_000)
     permutations: int = Field(default=200, ge=20, le=100_000)
     seed: int = Field(default=0, ge=0)
-    rogue_dimensions: int | None = Field(default=None, ge=1)
 
     keep_pooled: bool = True
     keep_shards: bool = False
+
+    @field_validator("options")
+    @classmethod
+    def _complete(cls, options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Every setting of the named instruments, checked by the instrument's own model."""
+        from probekit.instruments import instruments
+
+        there = instruments()
+        return {name: _checked(there[name].Options, given) for name, given in options.items()}
+
+    @model_validator(mode="after")
+    def _options_of_what_runs(self) -> Self:
+        from probekit.instruments import instruments
+
+        always = {name for name, kind in instruments().items() if kind.always}
+        idle = [] if self.analyses is None else sorted({*self.options} - {*self.analyses} - always)
+        if idle:
+            msg = f"options are given for {', '.join(idle)}, which analyses does not name"
+            raise ValueError(msg)
+        return self
 
     @classmethod
     def of(cls, **fields: Any) -> Study:
@@ -99,7 +144,9 @@ class Study(BaseModel):
                     "Remove or rename it."
                 )
             else:
-                msg = f"study field {name!r}: {first['msg']}. Got {first.get('input')!r} instead."
+                said = first["msg"].removeprefix("Value error, ")
+                got = "" if first["loc"] in {(), ("options",)} else _got(first.get("input"))
+                msg = f"study field {name!r}: {said}.{got}"
             raise StudyError(msg) from None
 
     @classmethod
@@ -134,6 +181,9 @@ class Study(BaseModel):
         options = content.get("corpus_options")
         if isinstance(options, dict) and "corpus_options" in overrides:
             overrides["corpus_options"] = {**options, **overrides["corpus_options"]}
+        settings = content.get("options")
+        if isinstance(settings, dict) and "options" in overrides:
+            overrides["options"] = _merged(settings, overrides["options"])
         return cls.of(**{str(name): value for name, value in content.items()} | overrides)
 
     def to_yaml(self) -> str:
@@ -143,6 +193,18 @@ class Study(BaseModel):
         content = self.model_dump(mode="json")
         text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         return text
+
+    def load(self) -> Subject:
+        """The model that the study names; see :func:`probekit.load`."""
+        from probekit.studies.runner import load_subject
+
+        return load_subject(self)
+
+    def open_corpus(self) -> ParallelCorpus:
+        """The text that the study names; see :func:`probekit.open_corpus`."""
+        from probekit.studies.runner import read_corpus
+
+        return read_corpus(self)
 
     def run(
         self,
@@ -177,3 +239,25 @@ class Study(BaseModel):
         from probekit.studies.runner import run_study
 
         return run_study(self, Path(output), subject=subject, corpus=corpus, progress=progress)
+
+
+def _got(value: Any) -> str:
+    return f" Got {value!r} instead."
+
+
+def _merged(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    """Settings by instrument, where ``theirs`` win setting by setting."""
+    return {name: {**(ours.get(name) or {}), **theirs.get(name, {})} for name in {**ours, **theirs}}
+
+
+def _checked(kind: type[BaseModel], given: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return kind(**given).model_dump(mode="json")
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            msg = f"no setting {field!r} (has: {', '.join(kind.model_fields) or 'none'})"
+        else:
+            msg = f"{field}: {first['msg'].removeprefix('Value error, ')}, got {first['input']!r}"
+        raise ValueError(msg) from None

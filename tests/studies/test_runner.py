@@ -169,7 +169,11 @@ def test_the_manifest_says_what_was_read(finished_run, study, corpus):
     assert manifest["versions"]["torch"]
     assert "identity.json" in manifest["files"]
     assert "study.yaml" in manifest["files"]
-    assert Study.from_yaml(finished_run.folder / "study.yaml") == study
+    written = Study.from_yaml(finished_run.folder / "study.yaml")
+    assert written.analyses == ("cka", "regions", "alignment", "norms")
+    assert written.options == {"cka": {"rogue_dimensions": None}}
+    asked = {"analyses": study.analyses, "options": study.options}
+    assert written.model_copy(update=asked) == study
     assert not (finished_run.folder / "shards").exists()
 
 
@@ -225,7 +229,11 @@ def test_two_languages_limit_and_fewer_analyses(study, tmp_path):
         ({"limit": 7}, CorpusError, "at least 8 units. Got 7"),
         ({"languages": ("en",)}, CorpusError, "at least 2 languages. Got 1"),
         ({"max_tokens": 9999}, StudyError, "max_tokens must be at most 256"),
-        ({"rogue_dimensions": 32}, StudyError, "rogue_dimensions must be below 32"),
+        (
+            {"options": {"cka": {"rogue_dimensions": 32}}},
+            StudyError,
+            "rogue_dimensions must be below 32",
+        ),
     ],
 )
 def test_a_study_that_cannot_run_writes_nothing(study, tmp_path, fields, error, says):

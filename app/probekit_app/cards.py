@@ -1,0 +1,161 @@
+"""Cards: what a page is made of. A figure, a panel of HTML, or a grid; each says what it follows.
+
+A card is data: words, a function from a :class:`~probekit_app.view.View`, the parts of the state
+that it follows. The shell draws it again when one of those changes, and gives it its exports, its
+table, its code, and its states (loading, not computed, failed). Costs nothing until drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import plotly.graph_objects as go
+    from dash.development.base_component import Component
+
+    from probekit_app.view import View
+
+    Arguments = Callable[[View], Mapping[str, Any]]
+    Rows = Callable[[View], Sequence[Mapping[str, Any]]]
+    Words = Callable[[View], str]
+
+#: Parts of the state that a card may follow, besides the keys of controls. It always follows the
+#: run, the run to compare with, and the theme.
+FOLLOWED = ("layer", "langs", "unit", "neuron", "metric", "pos", "centred")
+
+
+def _nothing(view: View) -> dict[str, Any]:
+    del view
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureCard:
+    """A figure of ``probekit.figures``: ``run.plot.NAME(**arguments)``.
+
+    Attributes
+    ----------
+    name
+        Unique on its page; part of addresses.
+    title, reading
+        Its heading; one sentence on what it shows and how to read it.
+    plot
+        Name in ``run.plot``. The code shown for a notebook is made from this and ``arguments``.
+    arguments
+        Arguments of the plot, from the view.
+    draw, code
+        Instead of ``plot``: a figure from the view, and the code that makes the same one.
+    needs
+        Groups of results without which there is nothing to draw.
+    follows
+        Parts of the state that change it: see ``FOLLOWED``, and keys of the page's controls.
+    height
+        Of the plot in pixels, or a function from the view to it; kept free while it loads.
+    wide
+        Whether it takes the whole width.
+    layer_axis
+        Whether its horizontal axis is the layer axis: then it lines up with the layer strip, a
+        click sets the layer, and a line shows the layer without asking anybody.
+    click
+        What a click sets: part of the state → ``x``, ``y`` or ``customdata`` of the point.
+    """
+
+    name: str
+    title: str
+    reading: str
+    plot: str = ""
+    arguments: Arguments = _nothing
+    draw: Callable[[View], go.Figure] | None = None
+    code: Words | None = None
+    needs: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
+    height: int | Callable[[View], int] = 400
+    wide: bool = True
+    layer_axis: bool = False
+    click: Mapping[str, str] = field(default_factory=dict)
+    kind: str = field(default="figure", init=False)
+
+    def pixels(self, view: View) -> int:
+        """Its height for a view."""
+        return self.height(view) if callable(self.height) else self.height
+
+    @property
+    def sets(self) -> dict[str, str]:
+        """What a click sets."""
+        return dict(self.click) or ({"layer": "x"} if self.layer_axis else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PanelCard:
+    """Anything that is plain HTML: texts, tokens, a list, a small table; no graph, no grid.
+
+    Attributes
+    ----------
+    show
+        Component from the view. Text of tokens and units goes through ``probekit_app.text``.
+    rows
+        What is shown as rows, for CSV and JSON; None when there is nothing to export.
+    bare
+        Whether it is shown without the frame of a card.
+    name, title, reading, code, needs, follows, height, wide
+        As of :class:`FigureCard`; ``height`` is the least height.
+    """
+
+    name: str
+    title: str
+    reading: str
+    show: Callable[[View], Component | list[Component]]
+    rows: Rows | None = None
+    code: Words | None = None
+    needs: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
+    height: int = 120
+    wide: bool = True
+    bare: bool = False
+    kind: str = field(default="panel", init=False)
+
+    def pixels(self, view: View) -> int:
+        """Its least height."""
+        del view
+        return self.height
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridCard:
+    """A table that can be sorted and filtered (AG Grid).
+
+    Attributes
+    ----------
+    rows
+        Rows from the view; values are numbers or text, never HTML.
+    columns
+        AG Grid column definitions: ``{"field": "neuron", "headerName": "Neuron"}``.
+    sets
+        What choosing a row sets: part of the state → field of the row.
+    name, title, reading, code, needs, follows, height, wide
+        As of :class:`FigureCard`.
+    """
+
+    name: str
+    title: str
+    reading: str
+    rows: Rows
+    columns: tuple[Mapping[str, Any], ...]
+    sets: Mapping[str, str] = field(default_factory=dict)
+    code: Words | None = None
+    needs: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
+    height: int = 420
+    wide: bool = True
+    kind: str = field(default="grid", init=False)
+
+    def pixels(self, view: View) -> int:
+        """Its height."""
+        del view
+        return self.height
+
+
+Card = FigureCard | PanelCard | GridCard

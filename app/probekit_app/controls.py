@@ -1,0 +1,124 @@
+"""Controls of a page: a choice, a number, a text. Their values live in the address.
+
+A control says what it accepts, so the codec can check an address without knowing the page.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One of a few values, as a row of buttons; as a list when there are more than six.
+
+    Attributes
+    ----------
+    key
+        Its key in the URL and in ``view.option(key)``; begin it with the page's name: ``cka.kind``.
+    label
+        Words beside it.
+    values
+        Value → words on the button. The first is the default.
+    help
+        A sentence shown on hover.
+    """
+
+    key: str
+    label: str
+    values: Mapping[str, str]
+    help: str = ""
+
+    @property
+    def default(self) -> str:
+        """The value when the URL says none."""
+        return next(iter(self.values))
+
+    @property
+    def domain(self) -> str:
+        """What it may be, for a message."""
+        return "one of " + ", ".join(self.values.values())
+
+    def accepts(self, value: str) -> bool:
+        """Whether it may have this value."""
+        return value in self.values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number:
+    """A number on a slider.
+
+    Attributes
+    ----------
+    key, label, help
+        As of :class:`Choice`.
+    low, high, step
+        Its range, both ends included.
+    start
+        The default.
+    """
+
+    key: str
+    label: str
+    low: float
+    high: float
+    step: float
+    start: float
+    help: str = ""
+
+    @property
+    def default(self) -> str:
+        """The value when the URL says none."""
+        return f"{self.start:g}"
+
+    @property
+    def domain(self) -> str:
+        """What it may be, for a message."""
+        return f"a number from {self.low:g} to {self.high:g}"
+
+    def accepts(self, value: str) -> bool:
+        """Whether it may have this value."""
+        try:
+            number = float(value)
+        except ValueError:
+            return False
+        return math.isfinite(number) and self.low <= number <= self.high
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """A short text that the reader types.
+
+    Attributes
+    ----------
+    key, label, help
+        As of :class:`Choice`.
+    placeholder
+        Shown while it is empty.
+    longest
+        Characters it may have.
+    """
+
+    key: str
+    label: str
+    placeholder: str = ""
+    longest: int = 200
+    help: str = ""
+    default: str = field(default="", init=False)
+
+    @property
+    def domain(self) -> str:
+        """What it may be, for a message."""
+        return f"a text of at most {self.longest} characters"
+
+    def accepts(self, value: str) -> bool:
+        """Whether it may have this value."""
+        return len(value) <= self.longest
+
+
+Control = Choice | Number | Text

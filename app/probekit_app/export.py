@@ -1,0 +1,265 @@
+"""``export_site``: a run as a folder that opens from disk, with no server and no network.
+
+One HTML file a page, the workbench's own stylesheet and script, plotly's, and one small file for
+each state of each card: every layer, and every value of the choices that the card follows. A state
+that is not written (a unit, a set of languages) has no control there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from html import escape
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from probekit.errors import InputError, RunError, StorageError
+from probekit_app import shell
+from probekit_app.application import assets_folder, theme_switch
+from probekit_app.cards import FigureCard, GridCard
+from probekit_app.controls import Choice
+from probekit_app.data_routes import as_table
+from probekit_app.looks import THEMES
+from probekit_app.missing import missing
+from probekit_app.page import all_controls, pages
+from probekit_app.runs_folder import RunsFolder
+from probekit_app.selection_bar import layer_strip
+from probekit_app.static_html import to_html
+from probekit_app.workbench import Workbench
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from dash.development.base_component import Component
+
+    from probekit_app.cards import Card
+    from probekit_app.looks import Theme
+    from probekit_app.page import Page
+    from probekit_app.view import View
+
+#: More states of one card than this are not written; then it varies by layer alone.
+MOST_STATES = 400
+_UNSAFE = re.compile(r"[^\w.-]+", flags=re.ASCII)
+
+_DOCUMENT = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} · probekit</title>
+<link rel="stylesheet" href="assets/workbench.css">
+<script>window.WORKBENCH_SITE = {{"page": {page}}};</script>
+<script src="assets/workbench.js"></script>
+<script defer src="assets/plotly.min.js"></script>
+</head>
+<body>
+<div id="workbench">
+<a class="skip" href="#page">Skip to content</a>
+{top}
+<div class="bar" id="bar" role="region" aria-label="Selection">{bar}</div>
+<main id="page" tabindex="-1">{content}</main>
+</div>
+</body>
+</html>
+"""
+
+
+def export_site(run: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
+    """Write the views of a run; returns the page to open.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    folder
+        New, empty, or an earlier export of ours.
+
+    Raises
+    ------
+    RunError
+        It is no finished run.
+    InputError
+        The folder holds something else.
+    StorageError
+        It cannot be written.
+    """
+    runs = RunsFolder(Path(run))
+    if not runs.is_a_run:
+        msg = (
+            f"a static site shows one run, and {str(run)!r} is a folder of runs. Name one of them."
+        )
+        raise RunError(msg)
+    bench = Workbench(runs, site=True)
+    view, _ = bench.look(f"run={quote(runs.root.name)}")
+    target = _cleared(Path(folder))
+    shown = [page for page in pages().values() if page.exported and not missing(view, page.needs)]
+    try:
+        _copy_assets(target / "assets")
+        (target / "data").mkdir()
+        for page in shown:
+            _write_page(bench, replace(view, page=page), shown, target)
+        first = target / f"{shown[0].slug}.html"
+        return Path(shutil.copyfile(first, target / "index.html"))
+    except OSError as error:
+        msg = f"site {str(target)!r} cannot be written: {error.strerror}. Choose another --export."
+        raise StorageError(msg) from error
+
+
+def _cleared(target: Path) -> Path:
+    """The folder, empty; only what an export wrote is ever removed."""
+    ours = (target / "assets" / "workbench.js").is_file()
+    if target.exists() and not ours and (not target.is_dir() or any(target.iterdir())):
+        msg = f"export folder {str(target)!r} must be new or empty. Choose another --export."
+        raise InputError(msg)
+    if ours:
+        for page in target.glob("*.html"):
+            page.unlink()
+        for name in ("assets", "data"):
+            shutil.rmtree(target / name, ignore_errors=True)
+    target.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+def _copy_assets(target: Path) -> None:
+    from plotly.offline import get_plotlyjs
+
+    target.mkdir()
+    for name in ("workbench.css", "workbench.js"):
+        shutil.copyfile(assets_folder() / name, target / name)
+    (target / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
+
+
+def _write_page(bench: Workbench, view: View, shown: list[Page], target: Path) -> None:
+    page = view.page
+    assert page is not None
+    content = _Content(bench, view, target / "data").of_page(page)
+    document = _DOCUMENT.format(
+        title=escape(page.title),
+        page=json.dumps(page.slug),
+        top=to_html(_top(page, shown)),
+        bar=to_html([_about(view), layer_strip(view)]),
+        content=content,
+    )
+    (target / f"{page.slug}.html").write_text(document, encoding="utf-8")
+
+
+def _top(page: Page, shown: list[Page]) -> Component:
+    from dash import html
+
+    tabs = []
+    for each in shown:
+        said = {"aria-current": "page"} if each is page else {}
+        name = f"{each.slug}.html"
+        tabs.append(
+            html.A(each.title, href=name, className="page-tab", **{"data-page": name, **said})
+        )
+    navigation = html.Nav(tabs, **{"aria-label": "Pages"})
+    brand = html.Span("probekit", className="brand")
+    return html.Header([brand, navigation, theme_switch()], className="top")
+
+
+def _about(view: View) -> Component:
+    """What was read: a static site has no choice of run."""
+    from dash import html
+
+    manifest = view.run.manifest
+    corpus = manifest.corpus
+    text = (
+        f"{manifest.model['id']} · {corpus['n_units']} units × {len(view.run.languages)} languages"
+    )
+    dots = [shell_language(code, view) for code in view.run.languages]
+    return html.Div([html.Strong(view.run.folder.name), html.Span(text), *dots], className="row")
+
+
+def shell_language(code: str, view: View) -> Component:
+    """A language with its colour; nothing to press."""
+    from probekit_app.text import language_label
+
+    return language_label(code, code, colour=view.styles[code].colour)
+
+
+class _Content:
+    """The body of a page, and its cards' files as they come."""
+
+    def __init__(self, bench: Workbench, view: View, data: Path) -> None:
+        self.bench, self.view, self.data = bench, view, data
+
+    def of_page(self, page: Page) -> str:
+        """HTML of a page, without what its cards show: that is in their files."""
+        from probekit_app.frame import page_content
+
+        kept = tuple(
+            shell.plain(card) if isinstance(card, GridCard) else card for card in page.cards
+        )
+        controls = tuple(
+            each for each in page.controls if isinstance(each, Choice) and _is_followed(each, kept)
+        )
+        static = replace(page, cards=kept, controls=controls)
+        text = to_html(page_content(static, replace(self.view, page=static)))
+        for card in kept:
+            mark = f'data-card="{escape(f"{page.slug}/{card.name}")}"'
+            varies = escape(json.dumps(self._write_states(page, card)))
+            text = text.replace(mark, f'{mark} data-varies="{varies}"')
+        return text
+
+    def _write_states(self, page: Page, card: Card) -> list[str]:
+        """A file for each state of a card; returns the parts of the state that it varies by."""
+        ranges = _ranges(card, self.view)
+        for values in product(*ranges.values()):
+            for theme in THEMES:
+                self._write_state(page, card, dict(zip(ranges, values, strict=True)), theme)
+        return list(ranges)
+
+    def _write_state(self, page: Page, card: Card, chosen: dict[str, str], theme: Theme) -> None:
+        query = "&".join(f"{key}={value}" for key, value in chosen.items())
+        view, _ = self.bench.look(query)
+        drawn = self.bench.draw(page, card, view, theme=theme)
+        name = file_name(f"{page.slug}-{card.name}", [*chosen.values(), theme])
+        content: dict[str, Any] = {"code": drawn.code, "method": drawn.method}
+        if drawn.problem is not None:
+            content["problem"] = to_html(shell.problem(drawn.problem))
+        else:
+            shown = isinstance(card, FigureCard)
+            content |= {"figure": drawn.content} if shown else {"html": drawn.content}
+            content["table"] = as_table(self.bench.rows(card, view))
+        text = json.dumps(content, ensure_ascii=False, cls=_encoder()).replace("</", "<\\/")
+        script = f"workbench.receive({json.dumps(name)}, {text});\n"
+        (self.data / f"{name}.js").write_text(script, encoding="utf-8")
+
+
+def file_name(card: str, parts: list[str]) -> str:
+    """The file of a card's state; the script makes the same name from the address."""
+    return _UNSAFE.sub("-", "_".join([card, *parts]))
+
+
+def _encoder() -> type[json.JSONEncoder]:
+    from plotly.utils import PlotlyJSONEncoder
+
+    found: type[json.JSONEncoder] = PlotlyJSONEncoder
+    return found
+
+
+def _ranges(card: Card, view: View) -> dict[str, tuple[str, ...]]:
+    """Parts of the state that a figure varies by, with the values that are written."""
+    found: dict[str, tuple[str, ...]] = {}
+    if "layer" in card.follows:
+        found["layer"] = tuple(str(layer) for layer in view.layers)
+    for key, control in all_controls().items():
+        if key in card.follows and isinstance(control, Choice):
+            found[key] = tuple(control.values)
+    if len(list(_all(found))) > MOST_STATES:
+        found = {key: values for key, values in found.items() if key == "layer"}
+    return found
+
+
+def _all(ranges: dict[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    return product(*ranges.values())
+
+
+def _is_followed(control: Choice, cards: tuple[Card, ...]) -> bool:
+    return any(control.key in card.follows for card in cards)

@@ -1,0 +1,160 @@
+"""Page 1, Runs: what is in the folder, with a headline; pick one, or two to compare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from dash import html
+
+from probekit_app import shell
+from probekit_app.cards import PanelCard
+from probekit_app.page import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dash.development.base_component import Component
+
+    from probekit.runs import Run
+    from probekit_app.runs_folder import Listed
+    from probekit_app.view import View
+
+COLUMNS = ("Run", "Model", "Blocks", "Languages", "Units", "Made", "Where languages meet", "")
+MOST_DOTS = 16
+STATUS = {
+    "stable": "stable region",
+    "unstable": "unstable region",
+    "no_signal": "no region: the evidence carries none",
+}
+
+
+def headline(view: View) -> Component:
+    """Where CKA peaks and which blocks the default rule accepts, of the run named by the key."""
+    opened = view.runs.open(view.key)
+    chosen = opened.selection
+    parts: list[Any] = [html.Span(peak(opened.run))] if "cka" in opened.groups else []
+    if chosen is None:
+        parts.append(html.Span("no rule applies", className="pill"))
+    else:
+        words = STATUS[chosen.status]
+        if chosen.region:
+            words = f"blocks {span(chosen.region)} · {words}"
+        parts.append(html.Span(words, className=f"pill {chosen.status}"))
+    return html.Div(parts, className="headline")
+
+
+def peak(run: Run) -> str:
+    """``CKA peaks at block 9: 0.71 [0.68, 0.74]``; blocks only, as the rules see them."""
+    cka = run.cka.sel(layer=slice(0, None))
+    at = cka.isel(layer=int(cka["mean"].to_numpy().argmax()))
+    mean, low, high = (float(at[name]) for name in ("mean", "mean_low", "mean_high"))
+    return f"CKA peaks at block {int(at['layer'])}: {mean:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def span(region: Sequence[int]) -> str:
+    """``10–13``, or every block where they are not one stretch."""
+    whole = list(range(region[0], region[-1] + 1)) == list(region)
+    return f"{region[0]}–{region[-1]}" if whole and len(region) > 1 else ", ".join(map(str, region))
+
+
+def layout(view: View) -> Component:
+    """The table of runs; the headline of each arrives by itself."""
+    runs = view.runs.listed()
+    if not runs:
+        return _empty(view)
+    head = html.Tr([html.Th(words, scope="col") for words in COLUMNS])
+    rows = [_row(each, view) for each in runs]
+    caption = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} in {view.runs.root}"
+    table = html.Table(
+        [html.Caption(caption), html.Thead(head), html.Tbody(rows)], className="runs"
+    )
+    return html.Div(
+        table, className="table-scroll", tabIndex=0, role="region", **{"aria-label": "Runs"}
+    )
+
+
+def _row(found: Listed, view: View) -> Component:
+    if found.status != "finished":
+        name = html.Th(html.Bdi(found.name), scope="row")
+        state = html.Span(found.status, className=f"pill {found.status}")
+        said = html.Td([state, html.Span(found.problem)], colSpan=len(COLUMNS) - 1)
+        return html.Tr([name, said], className="lost")
+    model, corpus = found.about["model"], found.about["corpus"]
+    cells = [
+        html.Td(html.Bdi(_short(str(model["id"]))), title=str(model["id"])),
+        html.Td(str(model["n_blocks"]), className="number-cell"),
+        html.Td(_languages(corpus)),
+        html.Td(str(corpus["n_units"]), className="number-cell"),
+        html.Td(str(found.about["created"])[:10], className="date"),
+        html.Td(shell.slot(view, HEADLINE, key=found.name)),
+        html.Td(_compare(found.name, view)),
+    ]
+    chosen: dict[str, str] = {"aria-current": "true"} if found.name == view.state.run else {}
+    return html.Tr([html.Th(_link(found.name), scope="row"), *cells], **chosen)
+
+
+def _link(name: str) -> Component:
+    return html.A(html.Bdi(name), href=f"/overview?{urlencode({'run': name})}", **{"data-go": "1"})
+
+
+def _compare(name: str, view: View) -> Component | str:
+    """A link that compares this run with the chosen one."""
+    if view.opened is None or name == view.state.run:
+        return "chosen" if name == view.state.run else ""
+    query = urlencode({"run": view.state.run, "vs": name})
+    words = f"Compare {view.state.run} with {name}"
+    said = {"data-go": "1", "aria-label": words}
+    return html.A("compare", href=f"/compare?{query}", title=words, **said)
+
+
+def _languages(corpus: dict[str, Any]) -> Component:
+    """How many, and a dot each in the language's colour."""
+    from probekit.figures.languages import language_styles
+
+    codes, names = corpus["languages"], corpus.get("names", {})
+    styles = language_styles(codes)
+    dots = [
+        html.Span(
+            className="dot", title=names.get(code, code), style={"--dot": styles[code].colour}
+        )
+        for code in codes[:MOST_DOTS]
+    ]
+    return html.Span([f"{len(codes)} ", *dots], className="dots", title=", ".join(codes))
+
+
+def _short(model: str) -> str:
+    """The last two parts of a path or hub id."""
+    return "/".join(model.rstrip("/").split("/")[-2:])
+
+
+def _empty(view: View) -> Component:
+    return html.Div(
+        [
+            html.Strong("No runs here yet"),
+            html.P("This makes one from the built-in model and text:"),
+            html.Div(html.Code(f"probekit demo -o {view.runs.root}/demo"), className="command"),
+        ],
+        className="state",
+    )
+
+
+HEADLINE = PanelCard(
+    name="headline",
+    title="Headline",
+    reading="Where CKA peaks, and the blocks that the default rule accepts.",
+    show=headline,
+    height=20,
+    bare=True,
+)
+
+PAGE = Page(
+    path="/runs",
+    title="Runs",
+    order=1,
+    lead="Which runs are here, and where languages meet in each? Choose one, or two to compare.",
+    cards=(HEADLINE,),
+    layout=layout,
+    without_run=True,
+    exported=False,
+)

@@ -1,0 +1,326 @@
+"""The frame around every page: the row of pages, the selection bar, cards and their states.
+
+Components only; what happens on a click is in ``assets/workbench.js``, which reads the ``data-``
+attributes written here. So the same elements work in the app and in the static export.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from dash import dcc, html
+
+from probekit_app.cards import FigureCard, GridCard, PanelCard
+from probekit_app.controls import Choice, Number
+from probekit_app.looks import MARGIN_LEFT, MARGIN_RIGHT
+from probekit_app.missing import Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dash.development.base_component import Component
+
+    from probekit_app.cards import Card
+    from probekit_app.controls import Control, Text
+    from probekit_app.view import View
+
+GRAPH_CONFIG = {"displayModeBar": False, "displaylogo": False, "showSendToCloud": False}
+MOST_BUTTONS = 6
+MOST_ROWS = 1000
+
+Parts = list[Any]
+
+
+def part_id(what: str, card: str, *, kind: str = "", key: str = "") -> dict[str, str]:
+    """The id of a part of a card: ``what`` is query, figure, panel, grid, message, method, code."""
+    return {"type": what, "kind": kind, "card": card, "key": key}
+
+
+def slot(view: View, card: Card, *, key: str = "") -> Component:
+    """The place of a card on a page; what belongs in it arrives by itself.
+
+    Parameters
+    ----------
+    view
+        The view that the page is laid out for; says the page.
+    card
+        One of the page's cards.
+    key
+        Tells several places of one card apart; the card finds it in ``view.key``.
+    """
+    assert view.page is not None
+    card = plain(card) if view.site and isinstance(card, GridCard) else card
+    address = f"{view.page.slug}/{card.name}"
+    heading, ids = f"{card.name}-title", {"kind": card.kind, "key": key}
+    if isinstance(card, PanelCard) and card.bare:
+        unseen = html.Div(
+            [
+                html.P(id=part_id("method", address, **ids)),
+                html.Pre(id=part_id("code", address, **ids)),
+            ],
+            hidden=True,
+        )
+        return html.Div(
+            [*_contents(view, card, address, key), unseen],
+            className="card-bare",
+            **_attributes(card, address, key),
+        )
+    return html.Section(
+        [
+            html.Header([html.H2(card.title, id=heading), _actions(card)]),
+            html.P(card.reading, className="reading"),
+            *_contents(view, card, address, key),
+            html.P(id=part_id("method", address, kind=card.kind, key=key), className="method"),
+            *_folds(card, address, key),
+        ],
+        className="card" if card.wide else "card half",
+        **{"aria-labelledby": heading},
+        **_attributes(card, address, key),
+    )
+
+
+def cards(view: View, shown: Sequence[Card]) -> Component:
+    """Cards one under another; narrow ones side by side."""
+    return html.Div([slot(view, card) for card in shown], className="cards")
+
+
+def plain(card: GridCard) -> PanelCard:
+    """The same rows as a plain table, where no grid can run."""
+    shared = {name: getattr(card, name) for name in ("name", "title", "reading", "rows", "code")}
+    more = {name: getattr(card, name) for name in ("needs", "follows", "height", "wide")}
+    return PanelCard(show=lambda view: _table(card, view), **shared, **more)
+
+
+def _table(card: GridCard, view: View) -> Component:
+    fields = {
+        str(each["field"]): str(each.get("headerName", each["field"])) for each in card.columns
+    }
+    head = html.Tr([html.Th(words, scope="col") for words in fields.values()])
+    rows = [
+        html.Tr([html.Td(html.Bdi(_said(row.get(name)))) for name in fields])
+        for row in list(card.rows(view))[:MOST_ROWS]
+    ]
+    table = html.Table([html.Thead(head), html.Tbody(rows)])
+    return html.Div(table, className="table-place", tabIndex=0)
+
+
+def _said(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else "" if value is None else str(value)
+
+
+def _attributes(card: Card, address: str, key: str) -> dict[str, str]:
+    sets = {} if isinstance(card, PanelCard) else dict(card.sets)
+    return {
+        "data-card": address,
+        "data-kind": card.kind,
+        "data-key": key,
+        "data-sets": json.dumps(sets),
+        "data-over-layers": str(int(isinstance(card, FigureCard) and card.layer_axis)),
+    }
+
+
+def _contents(view: View, card: Card, address: str, key: str) -> Parts:
+    """The query store, the message, and the place of the content at its full height."""
+    ids = {"kind": card.kind, "key": key}
+    return [
+        dcc.Store(id=part_id("query", address, **ids)),
+        dcc.Store(id=part_id("follows", address, **ids), data=list(card.follows)),
+        html.Div(
+            [
+                html.Div(id=part_id("message", address, **ids), className="message"),
+                _place(view, card, address, key),
+            ],
+            className=f"slot slot-{card.kind}",
+            style={"minHeight": f"{card.pixels(view)}px"},
+        ),
+    ]
+
+
+def _place(view: View, card: Card, address: str, key: str) -> Component:
+    identity = part_id(card.kind, address, kind=card.kind, key=key)
+    if isinstance(card, FigureCard):
+        graph = dcc.Graph(
+            id=identity,
+            config=GRAPH_CONFIG,
+            responsive=True,
+            style={"height": f"{card.pixels(view)}px"},
+        )
+        line = [html.Span(className="layer-line")] if card.layer_axis else []
+        said = {"aria-label": card.reading}
+        return html.Div([html.Div(graph, className="plot", role="img", **said), *line])
+    if isinstance(card, GridCard):
+        return _grid(card, identity)
+    store = dcc.Store(id=part_id("html", address, kind=card.kind, key=key))
+    return html.Div([store, html.Div(className="panel")])
+
+
+def _grid(card: GridCard, identity: dict[str, str]) -> Component:
+    from dash_ag_grid import AgGrid
+
+    return AgGrid(
+        id=identity,
+        columnDefs=[dict(column) for column in card.columns],
+        rowData=[],
+        columnSize="responsiveSizeToFit",
+        defaultColDef={"sortable": True, "filter": True, "resizable": True, "cellClass": "bidi"},
+        dashGridOptions={
+            "rowSelection": {
+                "mode": "singleRow",
+                "checkboxes": False,
+                "enableClickSelection": True,
+            },
+            "rowHeight": 28,
+            "headerHeight": 32,
+            "animateRows": False,
+            "pagination": True,
+            "paginationPageSize": 100,
+        },
+        style={"height": f"{card.height}px"},
+    )
+
+
+def _actions(card: Card) -> Component:
+    """What a card can be saved as."""
+    kinds = ["PNG", "SVG"] if isinstance(card, FigureCard) else []
+    if not isinstance(card, PanelCard) or card.rows is not None:
+        kinds += ["CSV", "JSON"]
+    buttons = []
+    for kind in kinds:
+        said = {"data-save": kind.lower(), "aria-label": f"Save {card.title} as {kind}"}
+        buttons.append(html.Button(kind, className="quiet", type="button", **said))
+    return html.Div(buttons, className="actions", role="group", **{"aria-label": "Export"})
+
+
+def _folds(card: Card, address: str, key: str) -> Parts:
+    """The table behind a figure and its code, closed at first."""
+    folds: Parts = []
+    if isinstance(card, FigureCard):
+        said = {"aria-label": f"Table of {card.title}"}
+        table = html.Div(className="table-place", tabIndex=0, role="region", **said)
+        folds.append(html.Details([html.Summary("Table"), table], className="fold fold-table"))
+    code = html.Pre(id=part_id("code", address, kind=card.kind, key=key), tabIndex=0)
+    copy = html.Button("Copy", className="quiet", type="button", **{"data-copy": "code"})
+    folds.append(
+        html.Details(
+            [html.Summary("Code"), copy, code],
+            className="fold fold-code",
+            hidden=not isinstance(card, FigureCard) and card.code is None,
+        )
+    )
+    return [html.Div(folds, className="folds")]
+
+
+def problem(found: Missing | str | None) -> Component | None:
+    """Why there is nothing to see, and the way out."""
+    if found is None:
+        return None
+    if isinstance(found, Missing):
+        return not_computed(found)
+    return state("This cannot be shown", found, kind="failed")
+
+
+def state(heading: str, text: str, *, kind: str = "") -> Component:
+    """A state in which there is nothing to see: what it is, and what to do."""
+    return html.Div([html.Strong(heading), html.P(text)], className=f"state {kind}".strip())
+
+
+def not_computed(found: Missing) -> Component:
+    """The state of a view whose analysis the run does not have."""
+    names = ", ".join(found.analyses)
+    reason = [html.P(f"The study left it out: {found.reason}")] if found.reason else []
+    return html.Div(
+        [
+            html.Strong(f"Not computed in this run: {names}"),
+            *reason,
+            html.P("This computes it, and keeps what the run has:"),
+            html.Div(
+                [
+                    html.Code(found.command),
+                    html.Button("Copy", className="quiet", type="button", **{"data-copy": "code"}),
+                ],
+                className="command",
+            ),
+        ],
+        className="state lacking",
+    )
+
+
+def control(each: Control, value: str) -> Component:
+    """A page's control."""
+    if isinstance(each, Choice):
+        shown = _buttons(each, value) if len(each.values) <= MOST_BUTTONS else _menu(each, value)
+    elif isinstance(each, Number):
+        shown = _slider(each, value)
+    else:
+        shown = _field(each, value)
+    return html.Div(
+        [html.Span(each.label, className="label"), shown], className="control", title=each.help
+    )
+
+
+def _buttons(each: Choice, value: str) -> Component:
+    buttons = [
+        html.Button(
+            words,
+            type="button",
+            **{
+                "data-set": each.key,
+                "data-value": name,
+                "data-default": each.default,
+                "aria-pressed": str(name == value).lower(),
+            },
+        )
+        for name, words in each.values.items()
+    ]
+    return html.Div(buttons, className="segments", role="group", **{"aria-label": each.label})
+
+
+def _menu(each: Choice, value: str) -> Component:
+    return menu(each.key, each.values, value=value, label=each.label, default=each.default)
+
+
+def menu(
+    key: str, values: dict[str, str] | Any, *, value: str, label: str, default: str = ""
+) -> Component:
+    """A list to choose one value of the state from."""
+    return html.Select(
+        [html.Option(words, value=name) for name, words in values.items()],
+        className="menu",
+        **{"data-set": key, "data-default": default, "data-now": value, "aria-label": label},
+    )
+
+
+def _slider(each: Number, value: str) -> Component:
+    share = (float(value) - each.low) / ((each.high - each.low) or 1)
+    return html.Div(
+        [html.Span(className="track"), html.Span(className="thumb"), html.Output(value)],
+        className="number",
+        role="slider",
+        tabIndex=0,
+        style={"--share": f"{share:.4f}"},
+        **{
+            "data-set": each.key,
+            "data-default": each.default,
+            "data-step": f"{each.step:g}",
+            "aria-label": each.label,
+            "aria-valuemin": f"{each.low:g}",
+            "aria-valuemax": f"{each.high:g}",
+            "aria-valuenow": value,
+        },
+    )
+
+
+def _field(each: Text, value: str) -> Component:
+    return html.Textarea(
+        value,
+        rows=1,
+        maxLength=each.longest,
+        placeholder=each.placeholder,
+        dir="auto",
+        className="field",
+        **{"data-set": each.key, "data-default": "", "aria-label": each.label},
+    )
+
+
+STRIP_STYLE = {"--left": f"{MARGIN_LEFT}px", "--right": f"{MARGIN_RIGHT}px"}

@@ -1,0 +1,649 @@
+/* The workbench in the browser. The address is the state; `set` is its one writer.
+ *
+ * In the app the address's query is the state and Dash is told when it changes. In the static
+ * export (`window.WORKBENCH_SITE`) the part after # is, and figures are read from files beside the
+ * page. Elements say what they set in data- attributes (see shell.py); this file listens once, on
+ * the document, and `sync` writes the state back into the elements.
+ */
+(function () {
+  "use strict";
+
+  const site = window.WORKBENCH_SITE || null;
+  const NO_UPDATE = () => window.dash_clientside.no_update;
+  const ALWAYS = ["run", "vs"];
+  let openedKey = null; // page and runs whose frame is on screen, or has been asked for
+  let preview = null; // layer under a pointer that has not been let go
+
+  const all = (selector, root) => Array.from((root || document).querySelectorAll(selector));
+  const strip = () => document.getElementById("layer");
+
+  // ------------------------------------------------------------------ the address
+
+  function params() {
+    return new URLSearchParams(site ? location.hash.slice(1) : location.search);
+  }
+
+  function search(query) {
+    const text = query.toString().replaceAll("%2C", ",");
+    return text ? "?" + text : "";
+  }
+
+  /** Go to a page with a query; the page is the present one unless it is said. */
+  function go(query, path) {
+    const target = (path || location.pathname) + query;
+    if (target === location.pathname + location.search) return;
+    window.history.pushState({}, "", target);
+    // All parts at once: dcc.Location would go back to a part that it knows otherwise.
+    const { href, pathname, search: found, hash } = location;
+    window.dash_clientside.set_props("url", { href, pathname, search: found, hash });
+    sync();
+  }
+
+  /** The one writer: change parts of the state; a part at its default leaves the address. */
+  function set(changes) {
+    const query = params();
+    for (const [key, value] of Object.entries(changes)) {
+      if (value === null || value === "" || value === standard(key)) query.delete(key);
+      else query.set(key, value);
+    }
+    if (!site) return go(search(query));
+    const hash = query.toString().replaceAll("%2C", ",");
+    if (hash === location.hash.slice(1)) return;
+    try {
+      window.history.replaceState(null, "", "#" + hash);
+    } catch (error) {
+      location.hash = hash;
+    }
+    sync();
+    drawSite();
+  }
+
+  function standard(key) {
+    if (key === "layer") return strip() ? strip().dataset.default : null;
+    const owner = document.querySelector(`[data-set="${CSS.escape(key)}"]`);
+    return owner ? owner.dataset.default : null;
+  }
+
+  function value(key) {
+    const asked = params().get(key);
+    return asked === null ? standard(key) : asked;
+  }
+
+  const layer = () => Number(preview === null ? value("layer") : preview);
+
+  // ------------------------------------------------------------------ state → elements
+
+  function sync() {
+    syncMenus();
+    syncChips();
+    syncNumbers();
+    syncStrip();
+    for (const button of all("button[data-set]"))
+      button.setAttribute("aria-pressed", String(value(button.dataset.set) === button.dataset.value));
+    for (const link of all("a[data-page]"))
+      link.setAttribute("href", site ? link.dataset.page + location.hash : link.dataset.page + location.search);
+    for (const fold of all("details.fold-table[open]")) fillTable(fold);
+  }
+
+  function syncMenus() {
+    for (const menu of all("select[data-set]")) {
+      const key = menu.dataset.set;
+      const now = params().get(key);
+      menu.value = now === null ? (key === "run" || key === "vs" ? menu.dataset.now : menu.dataset.default) : now;
+    }
+    for (const field of all("textarea[data-set]"))
+      if (document.activeElement !== field) field.value = value(field.dataset.set) || "";
+  }
+
+  function syncChips() {
+    const asked = params().get("langs");
+    const shown = asked === null ? null : new Set(asked.split(","));
+    for (const chip of all("[data-language]")) {
+      const code = chip.dataset.language;
+      const on = code === "*" ? shown === null : shown === null || shown.has(code);
+      chip.setAttribute("aria-pressed", String(on));
+    }
+  }
+
+  function syncNumbers() {
+    for (const slider of all(".number[data-set]")) showNumber(slider, Number(value(slider.dataset.set)));
+  }
+
+  function showNumber(slider, number) {
+    const low = Number(slider.getAttribute("aria-valuemin"));
+    const high = Number(slider.getAttribute("aria-valuemax"));
+    const text = String(Number(number.toPrecision(6)));
+    slider.style.setProperty("--share", (number - low) / (high - low || 1));
+    slider.setAttribute("aria-valuenow", text);
+    slider.querySelector("output").textContent = text;
+  }
+
+  function syncStrip() {
+    const bar = strip();
+    if (!bar) return;
+    const now = layer();
+    const low = Number(bar.getAttribute("aria-valuemin"));
+    // Every figure over layers has its axis under the strip, so one number places every line.
+    const share = (now - low + 0.5) / bar.children.length;
+    document.documentElement.style.setProperty("--layer-share", share);
+    bar.setAttribute("aria-valuenow", now);
+    for (const cell of bar.children) {
+      const on = Number(cell.dataset.layer) === now;
+      cell.classList.toggle("on", on);
+      if (on) bar.setAttribute("aria-valuetext", cell.title);
+    }
+  }
+
+  // ------------------------------------------------------------------ elements → state
+
+  function onClick(event) {
+    const button = event.target.closest("button, a");
+    if (!button) return;
+    const data = button.dataset;
+    if (data.set) set({ [data.set]: data.value });
+    else if (data.language) pickLanguage(data.language, event.shiftKey);
+    else if (data.themeChoice) chooseTheme(data.themeChoice);
+    else if (data.save) save(button.closest("[data-card]"), data.save);
+    else if (data.copy) copy(button);
+    else if (data.dismiss) button.closest("." + data.dismiss).remove();
+    else if (data.stepKey) step(data.stepKey, Number(data.by));
+    else if (button.tagName === "A") follow(event, button);
+  }
+
+  /** Links inside the workbench change the address without loading it again. */
+  function follow(event, link) {
+    if (site || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    if (link.dataset.page) {
+      event.preventDefault();
+      go(location.search, link.dataset.page);
+    } else if ("go" in link.dataset) {
+      event.preventDefault();
+      const target = new URL(link.href);
+      go(target.search, target.pathname);
+    }
+  }
+
+  function pickLanguage(code, only) {
+    if (code === "*") return set({ langs: null });
+    const codes = all("[data-language]").map((chip) => chip.dataset.language).filter((c) => c !== "*");
+    const asked = params().get("langs");
+    let shown = asked === null ? codes : asked.split(",");
+    if (only) shown = [code];
+    else shown = shown.includes(code) ? shown.filter((c) => c !== code) : [...shown, code];
+    const kept = codes.filter((c) => shown.includes(c));
+    set({ langs: kept.length === 0 || kept.length === codes.length ? null : kept.join(",") });
+  }
+
+  function step(key, by) {
+    const menu = document.querySelector(`select[data-set="${CSS.escape(key)}"]`);
+    const next = menu && menu.options[menu.selectedIndex + by];
+    if (next) set({ [key]: next.value });
+  }
+
+  function onChange(event) {
+    const target = event.target;
+    if (target.matches && target.matches("select[data-set], textarea[data-set]"))
+      set({ [target.dataset.set]: target.value });
+  }
+
+  function onKey(event) {
+    const target = event.target;
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (target.matches("textarea[data-set]")) {
+      if (event.key === "Enter") {
+        event.preventDefault();
+        set({ [target.dataset.set]: target.value });
+      }
+      return;
+    }
+    const slider = target.closest('[role="slider"]');
+    const free = target === document.body || target.id === "page";
+    if (slider) moveSlider(event, slider);
+    else if (free && strip() && ["ArrowLeft", "ArrowRight"].includes(event.key)) moveSlider(event, strip());
+  }
+
+  function moveSlider(event, slider) {
+    const low = Number(slider.getAttribute("aria-valuemin"));
+    const high = Number(slider.getAttribute("aria-valuemax"));
+    const now = Number(slider.getAttribute("aria-valuenow"));
+    const by = Number(slider.dataset.step || 1);
+    const target = {
+      ArrowLeft: now - by, ArrowDown: now - by, ArrowRight: now + by, ArrowUp: now + by,
+      PageDown: now - 5 * by, PageUp: now + 5 * by, Home: low, End: high,
+    }[event.key];
+    if (target === undefined) return;
+    event.preventDefault();
+    const number = Math.min(high, Math.max(low, target));
+    if (slider === strip()) set({ layer: String(number) });
+    else set({ [slider.dataset.set]: String(Number(number.toPrecision(6))) });
+  }
+
+  // Dragging shows at once and writes the address when the pointer is let go or rests.
+  function onPointerDown(event) {
+    const slider = event.target.closest('[role="slider"]');
+    if (!slider || event.button) return;
+    event.preventDefault();
+    slider.focus();
+    slider.setPointerCapture(event.pointerId);
+    let rest = null;
+    const write = () => {
+      clearTimeout(rest);
+      if (slider !== strip()) return set({ [slider.dataset.set]: slider.getAttribute("aria-valuenow") });
+      const chosen = preview;
+      preview = null;
+      if (chosen !== null) set({ layer: String(chosen) });
+    };
+    const move = (at) => {
+      show(slider, at);
+      clearTimeout(rest);
+      rest = setTimeout(write, 120);
+    };
+    const end = () => {
+      slider.removeEventListener("pointermove", move);
+      slider.removeEventListener("pointerup", end);
+      slider.removeEventListener("pointercancel", end);
+      write();
+    };
+    slider.addEventListener("pointermove", move);
+    slider.addEventListener("pointerup", end);
+    slider.addEventListener("pointercancel", end);
+    show(slider, event);
+  }
+
+  function show(slider, event) {
+    const box = slider.getBoundingClientRect();
+    const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+    if (slider === strip()) {
+      const cells = slider.children;
+      const cell = cells[Math.min(cells.length - 1, Math.floor(share * cells.length))];
+      preview = Number(cell.dataset.layer);
+      return syncStrip();
+    }
+    const low = Number(slider.getAttribute("aria-valuemin"));
+    const high = Number(slider.getAttribute("aria-valuemax"));
+    const by = Number(slider.dataset.step);
+    showNumber(slider, low + Math.round((share * (high - low)) / by) * by);
+  }
+
+  /** What a click on a point of a figure sets. */
+  function clickPoint(card, point) {
+    const changes = {};
+    for (const [key, from] of Object.entries(JSON.parse(card.dataset.sets || "{}"))) {
+      const found = from === "customdata" && Array.isArray(point.customdata) ? point.customdata[0] : point[from];
+      if (found !== undefined && found !== null) changes[key] = String(found);
+    }
+    if (Object.keys(changes).length) set(changes);
+  }
+
+  // ------------------------------------------------------------------ theme
+
+  function storedTheme() {
+    try {
+      return localStorage.getItem("probekit-theme") || "auto";
+    } catch (error) {
+      return "auto"; // storage can be forbidden
+    }
+  }
+
+  let themeChoice = params().get("theme") || storedTheme();
+  const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
+
+  function theme() {
+    if (themeChoice === "light" || themeChoice === "dark") return themeChoice;
+    return prefersDark.matches ? "dark" : "light";
+  }
+
+  function chooseTheme(choice) {
+    themeChoice = choice;
+    try {
+      localStorage.setItem("probekit-theme", choice);
+    } catch (error) {
+      /* it lasts as long as the page */
+    }
+    applyTheme();
+  }
+
+  function applyTheme() {
+    document.documentElement.dataset.theme = theme();
+    document.documentElement.dataset.agThemeMode = theme();
+    for (const button of all("[data-theme-choice]"))
+      button.setAttribute("aria-pressed", String(button.dataset.themeChoice === themeChoice));
+    if (site) drawSite();
+    else if (openedKey !== null) window.dash_clientside.set_props("theme", { data: theme() });
+  }
+
+  // ------------------------------------------------------------------ tables, exports, copies
+
+  function dataUrl(card, kind) {
+    const query = params();
+    if (card.dataset.key) query.set("key", card.dataset.key);
+    return `/data/${card.dataset.card}.${kind}${search(query)}`;
+  }
+
+  async function tableOf(card) {
+    if (site) return (card.drawn || {}).table || null;
+    const answer = await fetch(dataUrl(card, "json"));
+    if (!answer.ok) throw new Error((await answer.text()).trim());
+    return answer.json();
+  }
+
+  async function fillTable(fold) {
+    const card = fold.closest("[data-card]");
+    const place = fold.querySelector(".table-place");
+    const now = card.dataset.card + location.search + location.hash;
+    if (place.dataset.shows === now && !site) return;
+    place.dataset.shows = now;
+    try {
+      const table = await tableOf(card);
+      place.replaceChildren(table ? tableElement(table) : "Nothing is drawn.");
+    } catch (error) {
+      place.replaceChildren(error.message);
+      delete place.dataset.shows;
+    }
+  }
+
+  const MOST_ROWS = 1000;
+
+  function tableElement(content) {
+    const table = document.createElement("table");
+    const head = table.createTHead().insertRow();
+    for (const [at, name] of content.columns.entries()) {
+      const cell = document.createElement("th");
+      cell.scope = "col";
+      if (content.rows.some((row) => typeof row[at] === "number")) cell.className = "number-cell";
+      cell.textContent = name;
+      head.append(cell);
+    }
+    const body = table.createTBody();
+    for (const values of content.rows.slice(0, MOST_ROWS)) {
+      const row = body.insertRow();
+      for (const found of values) {
+        const cell = row.insertCell();
+        const text = document.createElement("bdi");
+        text.textContent = typeof found === "number" ? Number(found.toPrecision(6)) : found ?? "";
+        if (typeof found === "number") cell.className = "number-cell";
+        cell.append(text);
+      }
+    }
+    if (content.rows.length > MOST_ROWS)
+      table.createCaption().textContent = `The first ${MOST_ROWS} of ${content.rows.length} rows; CSV and JSON have all.`;
+    return table;
+  }
+
+  function save(card, kind) {
+    if (kind === "png" || kind === "svg") return saveImage(card, kind);
+    if (site) return saveSite(card, kind);
+    download(dataUrl(card, kind), "");
+  }
+
+  function download(url, name) {
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = name;
+    document.body.append(link);
+    link.click();
+    link.remove();
+  }
+
+  /** A picture with its title and the sentence on how it was made, as on paper. */
+  async function saveImage(card, kind) {
+    const gd = card.querySelector(".js-plotly-plot");
+    if (!gd || !gd.data || !gd.data.length) return;
+    const title = card.querySelector("h2").textContent;
+    const note = card.querySelector(".method").textContent;
+    const { width, height } = gd.getBoundingClientRect();
+    const ink = gd._fullLayout.font.color;
+    const line = { type: "line", xref: "x", yref: "paper", x0: layer(), x1: layer(), y0: 0, y1: 1, line: { color: ink, width: 1.5 } };
+    const layout = {
+      ...gd.layout,
+      shapes: [...(gd.layout.shapes || []), ...(card.dataset.overLayers === "1" ? [line] : [])],
+      title: { text: escape(title), x: 0.02, y: 0.98, yanchor: "top", font: { size: 17 } },
+      margin: { ...gd.layout.margin, t: (gd.layout.margin.t || 40) + 36, b: (gd.layout.margin.b || 48) + 56 },
+      width, height: height + 92, autosize: false,
+      annotations: [...(gd.layout.annotations || []), {
+        text: wrapped(escape(note), Math.floor(width / 6.2)), xref: "paper", yref: "paper", x: 0, y: 0,
+        yshift: -52, yanchor: "top", xanchor: "left", align: "left", showarrow: false, font: { size: 11, color: ink },
+      }],
+    };
+    const picture = { data: gd.data, layout, config: { staticPlot: true } };
+    const url = await window.Plotly.toImage(picture, { format: kind, width, height: height + 92, scale: 2 });
+    download(url, `${card.dataset.card.replace("/", "-")}.${kind}`);
+  }
+
+  const escape = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+
+  function wrapped(text, width) {
+    const lines = [""];
+    for (const word of text.split(" ")) {
+      if ((lines[lines.length - 1] + word).length > width) lines.push("");
+      lines[lines.length - 1] += word + " ";
+    }
+    return lines.join("<br>");
+  }
+
+  function copy(button) {
+    const code = button.parentElement.querySelector("code, pre");
+    const done = () => {
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = "Copy"), 1200);
+    };
+    if (navigator.clipboard) navigator.clipboard.writeText(code.textContent).then(done, () => selectText(code));
+    else selectText(code);
+  }
+
+  function selectText(element) {
+    window.getSelection().selectAllChildren(element);
+  }
+
+  // ------------------------------------------------------------------ figures on screen
+
+  /** Wait until plotly has taken each plot, then show it. */
+  function adopt(tries) {
+    let waiting = false;
+    for (const place of all(".plot")) {
+      const gd = place.querySelector(".js-plotly-plot");
+      if (gd && gd.on && gd.adopted !== true) {
+        gd.adopted = true;
+        gd.on("plotly_afterplot", () => ready(gd));
+        ready(gd);
+      } else if (!gd) waiting = true;
+    }
+    if (waiting && tries > 0) setTimeout(() => adopt(tries - 1), 30);
+  }
+
+  function ready(gd) {
+    if (!gd.data || !gd.data.length) return;
+    const slot = gd.closest(".slot");
+    const margin = (gd.layout || {}).margin || {};
+    slot.style.setProperty("--top", `${margin.t || 0}px`);
+    slot.style.setProperty("--bottom", `${margin.b || 0}px`);
+    slot.dataset.ready = "1";
+  }
+
+  // ------------------------------------------------------------------ Dash
+
+  /** The address as it should read, from the frame that the server made for the one asked. */
+  function takeCanonical(opened) {
+    if (!opened || opened.asked !== location.search) return;
+    const wanted = opened.query ? "?" + opened.query : "";
+    if (wanted !== location.search) window.history.replaceState({}, "", location.pathname + wanted);
+    openedKey = frameKey();
+  }
+
+  function frameKey() {
+    return [location.pathname, ...ALWAYS.map((key) => params().get(key) || "")].join("\n");
+  }
+
+  function signature(follows) {
+    const query = params();
+    return JSON.stringify([...ALWAYS, ...follows].map((key) => query.get(key) || "").concat(theme()));
+  }
+
+  /** Put in HTML that probekit_app.static_html wrote, which escapes every text. */
+  function fill(place, text) {
+    place.innerHTML = text;
+  }
+
+  function triggered() {
+    return (window.dash_clientside.callback_context.triggered || [])[0];
+  }
+
+  const cardOf = (id) =>
+    all("[data-card]").find((card) => card.dataset.card === id.card && card.dataset.key === id.key);
+
+  const callbacks = {
+    /** Ask for the frame when the page or a run changes, and only then. */
+    frame() {
+      const key = frameKey();
+      if (key === openedKey) return NO_UPDATE();
+      openedKey = key;
+      return { path: location.pathname, query: location.search };
+    },
+
+    /** Ask for the cards whose part of the state has changed. */
+    cards(_search, _theme, opened, queries, follows) {
+      takeCanonical(opened);
+      return follows.map((followed, at) => {
+        const now = signature(followed || []);
+        if (queries[at] && queries[at].signature === now) return NO_UPDATE();
+        return { signature: now, query: location.search, theme: theme() };
+      });
+    },
+
+    /** A page is on screen: put in what surrounds it, and write the state into its elements. */
+    opened(opened) {
+      if (!opened) return NO_UPDATE();
+      takeCanonical(opened);
+      for (const [id, text] of Object.entries(opened.html)) fill(document.getElementById(id), text);
+      requestAnimationFrame(() => {
+        sync();
+        applyTheme();
+        const heading = document.querySelector("#page h1");
+        document.title = heading ? `${heading.textContent} · probekit` : "probekit";
+      });
+      return NO_UPDATE();
+    },
+
+    /** A panel's HTML has come. */
+    filled() {
+      for (const found of window.dash_clientside.callback_context.triggered || []) {
+        const id = JSON.parse(found.prop_id.slice(0, found.prop_id.lastIndexOf(".")));
+        const card = typeof found.value === "string" && cardOf(id);
+        if (card) fill(card.querySelector(".panel"), found.value);
+      }
+      return NO_UPDATE();
+    },
+
+    drawn() {
+      adopt(100);
+      return NO_UPDATE();
+    },
+
+    clicked() {
+      const found = triggered();
+      const point = found && found.value && found.value.points && found.value.points[0];
+      const card = point && cardOf(window.dash_clientside.callback_context.triggered_id);
+      if (card) clickPoint(card, point);
+      return NO_UPDATE();
+    },
+
+    picked() {
+      const found = triggered();
+      const row = found && found.value && found.value[0];
+      const card = row && cardOf(window.dash_clientside.callback_context.triggered_id);
+      if (card) clickPoint(card, row);
+      return NO_UPDATE();
+    },
+  };
+
+  // ------------------------------------------------------------------ the static export
+
+  const received = new Map();
+
+  /** Files beside the page call this with what a card shows. */
+  function receive(name, drawn) {
+    received.set(name, drawn);
+    for (const card of all("[data-card]")) if (card.wants === name) showDrawn(card, drawn);
+  }
+
+  function drawSite() {
+    for (const card of all("[data-card][data-varies]")) {
+      const varies = JSON.parse(card.dataset.varies);
+      const parts = varies.map((key) => value(key) || "");
+      const name = [card.dataset.card.replace("/", "-"), ...parts, theme()].join("_").replace(/[^\w.-]+/g, "-");
+      if (card.wants === name) continue;
+      card.wants = name;
+      if (received.has(name)) showDrawn(card, received.get(name));
+      else load(`data/${name}.js`);
+    }
+  }
+
+  function load(file) {
+    const script = document.createElement("script");
+    script.src = file;
+    document.head.append(script);
+  }
+
+  function showDrawn(card, drawn) {
+    card.drawn = drawn;
+    const place = card.querySelector(".plot");
+    fill(card.querySelector(".message"), drawn.problem || "");
+    const method = card.querySelector(".method");
+    if (method) method.textContent = drawn.method || "";
+    const code = card.querySelector(".fold-code pre");
+    if (code) code.textContent = drawn.code;
+    if (drawn.html !== undefined) fill(card.querySelector(".panel"), drawn.html);
+    if (!drawn.figure) return;
+    window.Plotly.react(place, drawn.figure.data, drawn.figure.layout, { displayModeBar: false, responsive: true }).then(() => {
+      if (!place.adopted) {
+        place.adopted = true;
+        place.on("plotly_afterplot", () => ready(place));
+        place.on("plotly_click", (event) => clickPoint(card, event.points[0]));
+      }
+      ready(place);
+    });
+    for (const fold of all("details.fold-table[open]", card)) fillTable(fold);
+  }
+
+  function saveSite(card, kind) {
+    const table = (card.drawn || {}).table;
+    if (!table) return;
+    const text = kind === "json" ? JSON.stringify(table) : csv(table);
+    const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    download(url, `${card.dataset.card.replace("/", "-")}.${kind}`);
+    URL.revokeObjectURL(url);
+  }
+
+  /** Cells that a spreadsheet would run as a formula get an apostrophe. */
+  function csv(table) {
+    const cell = (found) => {
+      if (found === null || found === undefined) return "";
+      const text = typeof found === "string" && /^[=+\-@\t\r]/.test(found) ? "'" + found : String(found);
+      return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    };
+    return [table.columns, ...table.rows].map((row) => row.map(cell).join(",") + "\r\n").join("");
+  }
+
+  // ------------------------------------------------------------------ start
+
+  document.documentElement.dataset.theme = theme();
+  document.documentElement.dataset.agThemeMode = theme();
+  document.addEventListener("click", onClick);
+  document.addEventListener("change", onChange);
+  document.addEventListener("keydown", onKey);
+  document.addEventListener("pointerdown", onPointerDown);
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches("details.fold-table[open]")) fillTable(event.target);
+  }, true);
+  window.addEventListener("popstate", () => requestAnimationFrame(sync));
+  prefersDark.addEventListener("change", applyTheme);
+
+  window.dash_clientside = Object.assign(window.dash_clientside || {}, { workbench: callbacks });
+  window.workbench = { set, value, receive };
+  if (site)
+    document.addEventListener("DOMContentLoaded", () => {
+      sync();
+      applyTheme();
+      window.addEventListener("hashchange", () => (sync(), drawSite()));
+    });
+})();

@@ -1,0 +1,115 @@
+"""A folder of runs as people have them: finished, nested, unfinished, damaged, and a way out."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.app.trial import TRIAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dash import Dash
+    from flask.testing import FlaskClient
+    from playwright.sync_api import Browser, Page
+
+    from probekit import Run
+    from probekit_app.workbench import Workbench
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="session")
+def runs(finished_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``base`` and ``group/other`` are finished; the rest is what goes wrong."""
+    root = tmp_path_factory.mktemp("workbench") / "runs"
+    for name in ("base", "group/other"):
+        shutil.copytree(finished_run.folder, root / name)
+    (root / "half").mkdir()
+    shutil.copy(finished_run.folder / "study.yaml", root / "half" / "study.yaml")
+    shutil.copytree(finished_run.folder, root / "damaged")
+    (root / "damaged" / "manifest.json").write_text('{"format": "probekit-run/1"', "utf-8")
+    shutil.copytree(finished_run.folder, root.parent / "outside")
+    (root / "link").symlink_to(root.parent / "outside", target_is_directory=True)
+    return root
+
+
+@pytest.fixture(scope="session")
+def trial_page() -> Iterator[None]:
+    """A page with every kind of card and control, among the real ones."""
+    from probekit_app.page import pages
+
+    pages()[TRIAL.path] = TRIAL
+    yield
+    del pages()[TRIAL.path]
+
+
+@pytest.fixture(scope="session")
+def app(runs: Path, trial_page: None) -> Dash:
+    from probekit_app import create_app
+
+    return create_app(runs)
+
+
+@pytest.fixture(scope="session")
+def bench(app: Dash) -> Workbench:
+    found: Workbench = app.server.extensions["probekit"]
+    return found
+
+
+@pytest.fixture
+def client(app: Dash) -> FlaskClient:
+    return app.server.test_client()
+
+
+@pytest.fixture(scope="session")
+def address(app: Dash) -> Iterator[str]:
+    """The app behind a real socket."""
+    from probekit_app.serving import make_server
+
+    server = make_server(app, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if found is None:
+        pytest.skip(f"needs a browser, one of: {', '.join(CHROMIUM)}")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh tab that collects what the browser complains about, and must have nothing."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    tab = context.new_page()
+    complaints: list[str] = []
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    tab.set_default_timeout(30_000)
+    yield tab
+    context.close()
+    assert complaints == []

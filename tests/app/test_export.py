@@ -1,0 +1,74 @@
+"""The static export: a folder that says what the app says, for every layer, and asks nobody."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from probekit.errors import InputError, RunError
+from probekit_app import export_site
+
+
+@pytest.fixture(scope="module")
+def site(runs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site") / "made" / "here"
+    export_site(runs / "base", folder)
+    return folder
+
+
+def state_of(site, name):
+    text = (site / "data" / f"{name}.js").read_text(encoding="utf-8")
+    match = re.fullmatch(r"workbench\.receive\(\"([^\"]+)\", (.*)\);\n", text, flags=re.DOTALL)
+    assert match[1] == name
+    return json.loads(match[2].replace("<\\/", "</"))
+
+
+def test_every_page_and_what_it_loads_is_there(site):
+    index = (site / "index.html").read_text(encoding="utf-8")
+    assert index == (site / "overview.html").read_text(encoding="utf-8")
+    for path in re.findall(r'(?:src|href)="([^"#]+)"', index):
+        assert (site / path).is_file(), path
+    assert "http" not in index
+
+
+def test_every_layer_is_written_in_both_themes(site):
+    for layer in range(-1, 4):
+        for theme in ("light", "dark"):
+            assert (
+                f"block {layer} of 4" in state_of(site, f"overview-numbers_{layer}_{theme}")["html"]
+                or layer < 0
+            )
+
+
+def test_the_numbers_are_the_run_files(site, finished_run):
+    table = state_of(site, "overview-story_light")["table"]
+    at = {name: place for place, name in enumerate(table["columns"])}
+    found = [row[at["y"]] for row in table["rows"] if row[at["series"]] == "CKA"]
+    assert found == finished_run.cka["mean"].to_numpy().tolist()
+
+
+def test_no_folder_of_this_machine_is_named(site, runs):
+    for path in [*site.glob("*.html"), *(site / "data").glob("*.js")]:
+        assert str(runs) not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_a_second_export_replaces_the_first(site, runs):
+    (site / "data" / "old.js").write_text("x", encoding="utf-8")
+    export_site(runs / "base", site)
+    assert not (site / "data" / "old.js").exists()
+
+
+def test_a_folder_with_other_things_is_left_alone(runs, tmp_path):
+    (tmp_path / "thesis.tex").write_text("x", encoding="utf-8")
+    with pytest.raises(InputError, match="must be new or empty"):
+        export_site(runs / "base", tmp_path)
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_only_a_run_can_be_exported(runs, tmp_path):
+    with pytest.raises(RunError, match="folder of runs"):
+        export_site(runs, tmp_path / "site")
+    with pytest.raises(RunError, match="not finished"):
+        export_site(runs / "half", tmp_path / "site")

@@ -1,0 +1,158 @@
+"""Opening pages: what is there, what is lacking with its command, what fails in one sentence."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+
+from probekit_app.callbacks import draw
+from probekit_app.frame import frame
+from probekit_app.missing import instrument_of
+from probekit_app.page import pages
+from probekit_app.runs_folder import RunsFolder
+from probekit_app.shell import problem
+from probekit_app.static_html import to_html
+from probekit_app.workbench import Workbench
+
+
+def drawn(bench, card, query="?run=base", key="", theme="light"):
+    return draw(bench, {"card": card, "key": key}, {"query": query, "theme": theme})
+
+
+def html_of(found):
+    return to_html([*found.navigation, *found.bar, *found.notices, found.content])
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/", ""),
+        ("/runs", "?run=base"),
+        ("/overview", "?run=group/other&layer=2"),
+        ("/overview", ""),
+        ("/overview", "?run=damaged"),
+        ("/overview", "?run=half"),
+        ("/overview", "?run=../outside"),
+        ("/nowhere", "?run=base"),
+        ("/<script>", "?run=<script>&layer=<script>"),
+        ("/trial", "?run=base&vs=group/other"),
+    ],
+)
+def test_every_address_makes_a_page(bench, path, query):
+    text = html_of(frame(bench, path, query)) if path != "/trial" else ""
+    assert "<script" not in text
+    assert "Traceback" not in text
+
+
+def test_the_address_is_put_right_and_what_was_wrong_is_said(bench):
+    found = frame(bench, "/overview", "?run=base&layer=77&langs=en,de,sw&x=1")
+    assert found.query == "run=base"
+    assert len(found.notices) == 2
+    assert "layers −1 (embedding) to 3" in to_html(found.notices)
+
+
+def test_a_run_that_cannot_be_opened_says_why_on_any_page(bench):
+    assert "damaged manifest.json" in to_html(frame(bench, "/overview", "?run=damaged").content)
+    found = frame(bench, "/runs", "?run=damaged")
+    assert "damaged manifest.json" in to_html(found.notices)
+    assert "group/other" in to_html(found.content)
+
+
+def test_the_page_of_runs_lists_each_with_its_state(bench):
+    text = to_html(frame(bench, "/", "").content)
+    for name in ("base", "group/other", "half", "damaged", "unfinished"):
+        assert name in text
+
+
+def test_the_headline_is_the_run_files(bench, finished_run):
+    text = drawn(bench, "runs/headline", "", key="base").content
+    best = max(
+        (row for row in finished_run.table() if row["layer"] >= 0), key=lambda row: row["cka"]
+    )
+    assert f"CKA peaks at block {best['layer']}: {best['cka']:.2f}" in text
+
+
+def test_the_numbers_at_a_layer_are_the_run_files(bench, finished_run):
+    row = next(row for row in finished_run.table() if row["layer"] == 2)
+    text = drawn(bench, "overview/numbers", "?run=base&layer=2").content
+    assert f"{row['cka']:.3f}" in text
+    assert f"[{row['cka_low']:.3f}, {row['cka_high']:.3f}]" in text
+    assert "block 2 of 4" in text
+
+
+def test_what_is_not_computed_comes_with_its_command(bench, finished_run):
+    found = drawn(bench, "trial/lacking").problem
+    assert found.analyses == ("neurons",)
+    (asked,) = re.findall(r"--analyses (\S+)", found.command)
+    assert set(asked.split(",")) == {*finished_run.analyses, "neurons"}
+    assert found.command.startswith("probekit run ")
+    assert "Not computed in this run: neurons" in to_html(problem(found))
+
+
+def test_groups_are_known_by_their_instrument():
+    assert instrument_of("language_id") == "probes"
+    assert instrument_of("projection") == "geometry"
+    assert instrument_of("something_else") == "something_else"
+
+
+def test_a_view_that_fails_says_so_and_nothing_more(bench, caplog):
+    found = drawn(bench, "trial/broken")
+    assert found.problem == "This view failed (LookupError); the log says more."
+    assert "no such thing" in caplog.text
+
+
+@pytest.mark.parametrize("card", ["overview/nothing", "nowhere/story", "", "../x", "overview"])
+def test_a_card_that_is_not_there_is_one_sentence(bench, card):
+    assert drawn(bench, card).problem == "There is no such view."
+
+
+def test_the_code_of_a_figure_names_its_arguments(bench):
+    found = drawn(bench, "trial/pairs", "?run=base&layer=2")
+    assert "run.plot.pairs(layer=2)" in found.code
+    assert "probekit.open_run(" in found.code
+
+
+def test_a_figure_is_drawn_once_for_what_it_follows(bench, monkeypatch):
+    from probekit_app import workbench
+
+    calls = []
+    original = workbench.figure_of
+    monkeypatch.setattr(workbench, "figure_of", lambda *a: calls.append(a) or original(*a))
+    bench._drawn.clear()
+    for query in ("?run=base&layer=0", "?run=base&layer=1", "?run=base&unit=nowhere"):
+        drawn(bench, "overview/story", query)
+    assert len(calls) == 1
+    for query in ("?run=base&layer=0", "?run=base&layer=1", "?run=base&layer=1&langs=en"):
+        drawn(bench, "trial/pairs", query)
+    assert len(calls) == 3
+
+
+def test_a_run_deleted_while_open_is_a_card_not_a_crash(runs, tmp_path):
+    root = shutil.copytree(runs / "base", tmp_path / "runs" / "one").parent
+    bench = Workbench(RunsFolder(root))
+    assert frame(bench, "/overview", "?run=one").query == "run=one"
+    shutil.rmtree(root / "one")
+    assert "has no run" in drawn(bench, "overview/story", "?run=one").problem
+    assert "has no run" in to_html(frame(bench, "/overview", "?run=one").content)
+
+
+def test_a_run_with_a_damaged_array_fails_card_by_card(runs, tmp_path, caplog):
+    root = shutil.copytree(runs / "base", tmp_path / "runs" / "one").parent
+    for chunk in (root / "one" / "results.zarr" / "cka" / "mean").glob("[0-9c]*"):
+        shutil.rmtree(chunk) if chunk.is_dir() else chunk.write_bytes(b"not a chunk")
+    bench = Workbench(RunsFolder(root))
+    assert drawn(bench, "overview/story", "?run=one").problem
+    assert html_of(frame(bench, "/overview", "?run=one"))
+    assert "Traceback" not in html_of(frame(bench, "/overview", "?run=one"))
+
+
+def test_an_empty_folder_says_what_makes_a_run(tmp_path):
+    text = to_html(frame(Workbench(RunsFolder(tmp_path)), "/", "").content)
+    assert "probekit demo -o" in text
+
+
+def test_pages_are_found_in_their_folder_and_ordered():
+    found = list(pages())
+    assert found[:2] == ["/runs", "/overview"]
