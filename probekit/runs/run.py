@@ -130,7 +130,8 @@ class Run:
         Parameters
         ----------
         analysis
-            An instrument, such as ``lens``: its own summary. None: the columns of ``COLUMNS``.
+            An instrument, such as ``lens``: its own summary, with the group before each name
+            where it has several. None: the columns of ``COLUMNS``.
 
         Raises
         ------
@@ -162,15 +163,16 @@ class Run:
 
     def _summary(self, analysis: str) -> list[dict[str, float | int]]:
         rows: dict[int, dict[str, float | int]] = {}
-        for name in self._groups_of(analysis):
-            group = self.group(name)
+        groups = {name: self.group(name) for name in self._groups_of(analysis)}
+        several = sum(bool(group.attrs.get("summary")) for group in groups.values()) > 1
+        for name, group in groups.items():
             for variable in group.attrs.get("summary", ()):
                 for layer, value in zip(
                     group[LAYER].to_numpy(), group[variable].to_numpy(), strict=True
                 ):
                     row = rows.setdefault(int(layer), {"layer": int(layer)})
                     row["depth"] = depth(int(layer), self.n_blocks)
-                    row[variable] = value.item()
+                    row[f"{name}.{variable}" if several else variable] = value.item()
         return [rows[layer] for layer in sorted(rows)]
 
     def _overview(self) -> list[dict[str, float | int]]:
