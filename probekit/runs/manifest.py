@@ -53,9 +53,12 @@ class Manifest:
     format: str = FORMAT
 
     def to_json(self) -> str:
-        """Pretty JSON, keys sorted, with a checksum of itself."""
+        """Pretty JSON with a checksum of itself; keys sorted but for the model's parameters.
+
+        Those keep the model's own order: some trainers name tensors by their position in it.
+        """
         content = asdict(self)
-        return _pretty({**content, CHECKSUM: _self_checksum(content)})
+        return _pretty({**content, CHECKSUM: _self_checksum(content)}, in_order=("parameters",))
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -138,9 +141,21 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
             raise RunError(msg)
 
 
-def _pretty(content: dict[str, Any]) -> str:
+def _pretty(content: dict[str, Any], *, in_order: tuple[str, ...] = ()) -> str:
     options: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False}
-    return json.dumps(content, indent=1, sort_keys=True, **options) + "\n"
+    return json.dumps(_sorted(content, in_order), indent=1, **options) + "\n"
+
+
+def _sorted(content: Any, in_order: tuple[str, ...]) -> Any:
+    """Mappings by key at every depth, but for those under the keys ``in_order``."""
+    if isinstance(content, list | tuple):
+        return [_sorted(each, in_order) for each in content]
+    if not isinstance(content, dict):
+        return content
+    return {
+        key: content[key] if key in in_order else _sorted(content[key], in_order)
+        for key in sorted(content)
+    }
 
 
 def _self_checksum(content: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from probekit.selection.evidence import FloatArray
+from probekit.selection.columns import FloatArray
 
 Blocks = tuple[int, ...]
 

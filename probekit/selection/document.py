@@ -6,18 +6,26 @@ Writing the document validates it; both take milliseconds.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from probekit.errors import RuleError
 from probekit.selection import sections
+from probekit.selection.agreement import Agreement
 from probekit.selection.blocks import Blocks, describe, is_contiguous
+from probekit.selection.columns import Column, FloatArray
 from probekit.selection.controls import Control
-from probekit.selection.evidence import Evidence, FloatArray, ModelCard
+from probekit.selection.evidence import Evidence, ModelCard
+from probekit.selection.grade import Grade, Support, read_support
 from probekit.selection.parameters import ParameterSet
-from probekit.selection.ranking import Agreement, RankedBlock
+from probekit.selection.ranking import RankedBlock
 from probekit.selection.schema import validate_document
 from probekit.selection.stability import Stability
+
+if TYPE_CHECKING:
+    import os
 
 Status = Literal["stable", "unstable", "no_signal"]
 
@@ -55,10 +63,12 @@ class LayerSelection:
         Sets of blocks that the selection must beat.
     parameters : ParameterSet
         Exact tensor names; empty without a model card.
-    evidence, card, run_id, pooling
-        What the answer rests on.
-    grade : str
-        Evidence grade: ``descriptive`` until an intervention confirms it.
+    evidence, columns, card, run_id, pooling
+        What the answer rests on; columns are those that the rule read.
+    grade : {"descriptive", "causal", "confirmed_by_sweep"}
+        Evidence grade: ``descriptive`` until :meth:`with_evidence`.
+    support : Support or None
+        The result that a higher grade rests on.
     """
 
     status: Status
@@ -76,13 +86,49 @@ class LayerSelection:
     controls: tuple[Control, ...]
     parameters: ParameterSet
     evidence: Evidence
+    columns: Mapping[str, Column] = field(default_factory=dict)
     card: ModelCard | None = None
     run_id: str | None = None
     pooling: str = "mean"
-    grade: Literal["descriptive"] = "descriptive"
+    grade: Grade = "descriptive"
+    support: Support | None = None
 
-    def to_document(self) -> dict[str, Any]:
+    def with_evidence(self, grade: Grade, source: str | os.PathLike[str]) -> LayerSelection:
+        """Give the same selection a higher evidence grade, on the strength of a result in a file.
+
+        Parameters
+        ----------
+        grade : {"causal", "confirmed_by_sweep"}
+            The first needs an ablation, the second a sweep over the controls.
+        source : path
+            JSON file; :func:`probekit.selection.grade.read_support` says what it must hold.
+
+        Raises
+        ------
+        RuleError
+            The grade is not higher, the selection has no region, or the file does not support it.
+        """
+        if not self.parameters.names:
+            msg = (
+                f"selection must name tensors to be graded. Got status {self.status!r} with none "
+                "instead; select on a run whose evidence carries a region."
+            )
+            raise RuleError(msg)
+        support = read_support(
+            source,
+            grade=grade,
+            current=self.grade,
+            names_sha256=self.parameters.names_sha256,
+        )
+        return replace(self, grade=grade, support=support)
+
+    def to_document(self, *, frameworks: bool = True) -> dict[str, Any]:
         """Document valid under ``layer-selection/1``; undefined numbers are ``None``.
+
+        Parameters
+        ----------
+        frameworks : bool
+            Whether to write every trainer's snippet, some milliseconds for all.
 
         Raises
         ------
@@ -95,13 +141,18 @@ class LayerSelection:
             "model": sections.model(self.card, self.evidence.n_blocks),
             "convention": sections.convention(),
             "inputs": sections.inputs(self.evidence, self.pooling),
-            "metrics": sections.metrics(self.evidence),
+            "metrics": sections.metrics(self.evidence, self.columns),
             "rule": self.rule,
             "selection": self._selection(),
             "controls": [sections.control(each) for each in self.controls],
             "parameters": sections.parameters(self.parameters),
             "frameworks": {},
         }
+        if frameworks:
+            from probekit.selection.exporters.frameworks import frameworks_of
+
+            names = None if self.card is None else tuple(self.card.parameters)
+            document["frameworks"] = frameworks_of(document, names)
         validate_document(document)
         return document
 
@@ -117,6 +168,7 @@ class LayerSelection:
             "stability": sections.stability(self.stability, refused=self.status == "no_signal"),
             "agreement": [sections.agreement(each) for each in self.agreement],
             "evidence": self.grade,
+            **({} if self.support is None else {"evidence_source": self.support.to_json()}),
             "status": self.status,
             "reasons": list(self.reasons),
             "warnings": list(self.warnings),

@@ -7,20 +7,27 @@ members are ``(n_blocks, n_resamples)``: 48 blocks and 1000 resamples make 2.3 M
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
-from probekit.errors import InputError
-
-FloatArray = NDArray[np.float64]
+from probekit.errors import InputError, RuleError
+from probekit.selection.columns import Column, FloatArray, column_from_interval
 
 MIN_BLOCKS = 3
 MIN_RESAMPLES = 2
-_PLAIN = {"layers", "n_blocks", "languages", "n_units", "seed"}
+_PLAIN = {"layers", "n_blocks", "languages", "held_out", "n_units", "seed", "columns"}
 _MAY_BE_INFINITE = {"ratio", "ratio_low", "ratio_high"}
+#: Column of a run → the arrays that hold it.
+_CORE = {
+    "cka.mean": "align",
+    "regions.lrds": "lrds",
+    "regions.lrds_centred": "lrds_centred",
+    "regions.sads": "sads",
+    "regions.ratio": "ratio",
+}
+_RESAMPLED = {"align", "lrds", "lrds_centred"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +47,10 @@ class Evidence:
         Blocks of the subject, units of the corpus, seed of every random step that follows.
     languages : tuple of str
         BCP 47 codes, at least two, distinct.
+    held_out : tuple of str
+        Languages that these numbers never saw.
+    columns : mapping of str to Column
+        Further columns, by ``group.variable``.
     align, align_low, align_high : array of shape (n_blocks,)
         Align: mean debiased CKA over language pairs, in (-1, 1], and its 95 % interval.
     align_null95, align_p : array of shape (n_blocks,)
@@ -95,10 +106,13 @@ class Evidence:
     lrds_centred_without: FloatArray | None = None
     lrds_without: FloatArray | None = None
     seed: int = 0
+    held_out: tuple[str, ...] = ()
+    columns: Mapping[str, Column] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(int(layer) for layer in self.layers))
         object.__setattr__(self, "languages", tuple(self.languages))
+        object.__setattr__(self, "held_out", tuple(self.held_out))
         _check_axes(self)
         _check_left_out_group(self)
         for name in _array_names(self):
@@ -121,6 +135,41 @@ class Evidence:
     def has_left_out(self) -> bool:
         """Whether languages were also left out, one at a time."""
         return self.align_without is not None
+
+    def column(self, name: str) -> Column:
+        """One column with its resamples, by ``group.variable``.
+
+        Raises
+        ------
+        RuleError
+            No such column, or one that is not finite.
+        """
+        if name in _CORE:
+            return self._core(name)
+        if name in self.columns:
+            return self.columns[name]
+        msg = (
+            f"column {name!r} must be in the evidence. Got a run without it instead; add its "
+            f"analysis ({name.partition('.')[0]}) to the study and run it again."
+        )
+        raise RuleError(msg)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Every column that :meth:`column` knows."""
+        return tuple(sorted({*_CORE, *self.columns}))
+
+    def _core(self, name: str) -> Column:
+        stem = _CORE[name]
+        value, low, high = (getattr(self, f"{stem}{end}") for end in ("", "_low", "_high"))
+        if stem not in _RESAMPLED:
+            return column_from_interval(
+                name, value, (low, high), n_resamples=self.n_resamples, seed=self.seed
+            )
+        samples, left_out, without = (
+            getattr(self, f"{stem}_{kind}") for kind in ("samples", "samples_left_out", "without")
+        )
+        return Column(name, value, low, high, samples, left_out, without, "stored")
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +221,7 @@ class ModelCard:
 
 
 def _array_names(evidence: Evidence) -> Iterator[str]:
-    return (field.name for field in fields(evidence) if field.name not in _PLAIN)
+    return (each.name for each in fields(evidence) if each.name not in _PLAIN)
 
 
 def _check_axes(evidence: Evidence) -> None:

@@ -6,13 +6,16 @@ Infinite ratios become ``None``: JSON has no infinity. No part computes anything
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from probekit.selection.agreement import Agreement
+from probekit.selection.columns import Column, FloatArray
 from probekit.selection.controls import Control
-from probekit.selection.evidence import Evidence, FloatArray, ModelCard
+from probekit.selection.evidence import Evidence, ModelCard
 from probekit.selection.parameters import ParameterSet
-from probekit.selection.ranking import Agreement, RankedBlock
+from probekit.selection.ranking import RankedBlock
 from probekit.selection.stability import Redrawn, Stability
 from probekit.sites import depth
 
@@ -78,7 +81,9 @@ def convention() -> dict[str, Any]:
 def inputs(evidence: Evidence, pooling: str) -> dict[str, Any]:
     """Languages and units behind the evidence."""
     languages = [
-        {"code": code, "role": "source", "n": int(evidence.n_units)} for code in evidence.languages
+        {"code": code, "role": role, "n": int(evidence.n_units)}
+        for role, codes in (("source", evidence.languages), ("held_out", evidence.held_out))
+        for code in codes
     ]
     return {
         "languages": languages,
@@ -88,8 +93,8 @@ def inputs(evidence: Evidence, pooling: str) -> dict[str, Any]:
     }
 
 
-def metrics(evidence: Evidence) -> list[dict[str, Any]]:
-    """Per-layer numbers with intervals; Align also with its null."""
+def metrics(evidence: Evidence, columns: Mapping[str, Column]) -> list[dict[str, Any]]:
+    """Per-layer numbers with intervals; Align also with its null; then what else the rule read."""
     align = _metric(evidence, "align", name="cka_mean", better="high")
     align["null"] = {"kind": "permutation", "q95": _numbers(evidence.align_null95)}
     align["params"] = {"estimator": "debiased", "kernel": "linear", "p": _numbers(evidence.align_p)}
@@ -106,7 +111,26 @@ def metrics(evidence: Evidence) -> list[dict[str, Any]]:
         _metric(evidence, attribute, name=name, better=better)
         for name, attribute, better in _INTERVAL_METRICS
     ]
-    return [align, *others, norms]
+    core = {"cka.mean", "regions.lrds", "regions.lrds_centred", "regions.sads", "regions.ratio"}
+    read = [_column(each) for name, each in columns.items() if name not in core]
+    return [align, *others, norms, *read]
+
+
+def _column(column: Column) -> dict[str, Any]:
+    """A column that a rule read, under its name in the run."""
+    rows: list[dict[str, Any]] = [
+        {"layer": layer, "value": float(value)} for layer, value in enumerate(column.value)
+    ]
+    if column.low is not None and column.high is not None:
+        for row, low, high in zip(rows, column.low, column.high, strict=True):
+            row["ci95"] = [float(low), float(high)]
+    return {
+        "name": column.name,
+        "better": "none",
+        "evidence": "descriptive",
+        "params": {"resamples": column.origin},
+        "per_layer": rows,
+    }
 
 
 def _metric(evidence: Evidence, attribute: str, *, name: str, better: str) -> dict[str, Any]:
@@ -162,7 +186,19 @@ def stability(part: Stability, *, refused: bool = False) -> dict[str, Any]:
             for language, each in part.leave_one_language_out.items()
         },
     }
-    return found if refused else {**found, "region_jaccard_mean": part.region_jaccard_mean}
+    if refused:
+        return found
+    summary: dict[str, Any] = {
+        "settings": len(part.threshold_sensitivity),
+        "keeps_region": {name: list(ends) for name, ends in part.ranges.items()},
+    }
+    if part.share_of_settings is not None:
+        summary["share_jaccard_half"] = part.share_of_settings
+    return {
+        **found,
+        "region_jaccard_mean": part.region_jaccard_mean,
+        "sensitivity_summary": summary,
+    }
 
 
 def _redrawn(part: Redrawn, *, refused: bool) -> dict[str, Any]:
@@ -171,12 +207,17 @@ def _redrawn(part: Redrawn, *, refused: bool) -> dict[str, Any]:
 
 
 def agreement(part: Agreement) -> dict[str, Any]:
-    """Kendall's tau of two measures."""
-    return {
+    """Kendall's tau of two measures or rules."""
+    found: dict[str, Any] = {
         "metric_a": part.metric_a,
         "metric_b": part.metric_b,
         "kendall_tau": part.kendall_tau,
     }
+    if part.low is not None:
+        found["ci95"] = [part.low, part.high]
+    if part.region is not None:
+        found["region_b"] = list(part.region)
+    return found if part.jaccard is None else {**found, "jaccard": part.jaccard}
 
 
 def control(part: Control) -> dict[str, Any]:

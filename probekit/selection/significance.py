@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from probekit.selection.evidence import FloatArray
+from probekit.selection.columns import FloatArray
 
 N_DRAWS = 2000
 _ROUNDING = 1e-12

@@ -6,15 +6,15 @@ The rule is applied once per resample, in Python: about 20 µs each.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from probekit.selection.blocks import Blocks, jaccard
-from probekit.selection.evidence import FloatArray
-from probekit.selection.rule import Rule
-from probekit.selection.tables import Pair, Tables
+from probekit.selection.columns import FloatArray
+from probekit.selection.rule import Ranges, Rule
+from probekit.selection.tables import Frame, Tables
 
 UNSTABLE_BELOW = 0.5
 
@@ -50,6 +50,8 @@ class Stability:
         Mean overlap of the resamples' regions with the chosen one, in [0, 1].
     threshold_sensitivity : tuple of Variant
         The region under neighbouring settings.
+    ranges : mapping of str to (float, float or None)
+        Parameter → the values between which the region stays as it is.
     leave_one_language_out : mapping of str to Redrawn
         The region without each language; empty with two languages.
     """
@@ -59,6 +61,13 @@ class Stability:
     region_jaccard_mean: float
     threshold_sensitivity: tuple[Variant, ...]
     leave_one_language_out: Mapping[str, Redrawn]
+    ranges: Ranges = field(default_factory=dict)
+
+    @property
+    def share_of_settings(self) -> float | None:
+        """Share of neighbouring settings whose region overlaps this one by half or more."""
+        alike = [each.redrawn.jaccard >= UNSTABLE_BELOW for each in self.threshold_sensitivity]
+        return float(np.mean(alike)) if alike else None
 
 
 def clearing_probability(rule: Rule, tables: Tables) -> FloatArray:
@@ -81,11 +90,12 @@ def assess(rule: Rule, tables: Tables, *, region: Blocks, languages: tuple[str, 
         region_jaccard_mean=float(np.mean([each.jaccard for each in drawn])),
         threshold_sensitivity=_sensitivity(rule, tables, region),
         leave_one_language_out=dict(zip(languages, left_out, strict=False)),
+        ranges=rule.ranges(tables),
     )
 
 
-def _redraw(rule: Rule, pair: Pair, *, region: Blocks, probability: FloatArray) -> list[Redrawn]:
-    regions = [rule.shape(cleared, probability) for cleared in rule.clears(pair).T]
+def _redraw(rule: Rule, frame: Frame, *, region: Blocks, probability: FloatArray) -> list[Redrawn]:
+    regions = [rule.shape(cleared, probability) for cleared in rule.clears(frame).T]
     return [Redrawn(each, jaccard(each, region)) for each in regions]
 
 

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from probekit.selection.blocks import Blocks, describe
-from probekit.selection.evidence import Evidence, FloatArray
-from probekit.selection.refusal import Signal, caveats, find_signal, refuse
+from probekit.selection.columns import FloatArray
+from probekit.selection.evidence import Evidence
+from probekit.selection.refusal import FLAT_LEVEL, Signal, caveats, find_signal, refuse, word_for
 from probekit.selection.rule import Rule
 from probekit.selection.stability import UNSTABLE_BELOW, Stability, assess, clearing_probability
-from probekit.selection.tables import Tables, tabulate
+from probekit.selection.tables import ALIGN, Tables, tabulate
 from probekit.selection.target import Prefer, find_target
 
 _TARGET_WORDS: Mapping[str, str] = {
-    "peak": "the CKA peak of the region",
-    "earliest": "the first maximum of Align in the region that noise does not explain",
+    "peak": "the {peak} peak of the region",
+    "earliest": "the first maximum of {column} in the region that noise does not explain",
     "deepest": "the deepest block of the region",
 }
 
@@ -47,13 +48,16 @@ class Verdict:
 
 def decide(evidence: Evidence, rule: Rule, prefer: Prefer) -> Verdict:
     """Apply a rule, refuse or not, find the target, and redraw under every resample."""
-    tables = tabulate(evidence, rule.column)
+    tables = tabulate(evidence, (*rule.columns, *rule.decisive))
     probability = clearing_probability(rule, tables)
-    signal = find_signal(evidence, rule)
+    signal = find_signal(evidence, rule, tables)
     candidate = rule.region(tables, probability)
     refusals = refuse(evidence, rule, tables=tables, candidate=candidate, signal=signal)
     region: Blocks = () if refusals else candidate
-    target = find_target(evidence, region=region, prefer=prefer) if region else None
+    target = None
+    if region:
+        column = rule.target_column
+        target = find_target(evidence, region=region, prefer=prefer, column=column)
     return Verdict(
         evidence=evidence,
         rule=rule,
@@ -76,12 +80,25 @@ def explain(verdict: Verdict) -> list[str]:
     statement = verdict.rule.statement(
         verdict.tables, region=verdict.region, probability=verdict.probability
     )
-    return [statement, *_grounds(verdict, verdict.target), _overlap(verdict.stability)]
+    stability = verdict.stability
+    return [
+        statement,
+        *_grounds(verdict, verdict.target),
+        _overlap(stability),
+        *_languages(stability),
+        *_settings(stability),
+    ]
 
 
 def warn(verdict: Verdict) -> list[str]:
     """Say what weakens the answer."""
-    notes = caveats(verdict.evidence, region=verdict.region, signal=verdict.signal)
+    notes = caveats(
+        verdict.evidence,
+        verdict.rule,
+        tables=verdict.tables,
+        region=verdict.region,
+        signal=verdict.signal,
+    )
     if not verdict.region:
         return notes
     fragile = [
@@ -105,20 +122,65 @@ def rule_section(verdict: Verdict) -> dict[str, Any]:
 
 
 def _grounds(verdict: Verdict, target: int) -> list[str]:
-    evidence, signal = verdict.evidence, verdict.signal
-    peak = (
-        f"target is block {target}, {_TARGET_WORDS[verdict.prefer]}: Align "
-        f"{evidence.align[target]:.3g} [{evidence.align_low[target]:.3g}, "
-        f"{evidence.align_high[target]:.3g}], null's 95 % point "
-        f"{evidence.align_null95[target]:.3g} (adjusted p = {signal.adjusted[target]:.2g})"
-    )
-    varies = (
-        f"Align differs between blocks beyond its bootstrap noise (sup-t p = {signal.flatness:.2g})"
-    )
+    signal, rule = verdict.signal, verdict.rule
+    varies = [
+        f"{word_for(name)} differs between blocks beyond its bootstrap noise (sup-t p = "
+        f"{signal.flatness[name]:.2g})"
+        for name in rule.decisive
+        if signal.flatness.get(name, 1.0) <= FLAT_LEVEL
+    ]
     update = f"update blocks are {describe(verdict.update)}: the region up to the target"
     if verdict.update != verdict.region:
         update += f", since a loss on the output of block {target} reaches no deeper block"
-    return [peak, varies, update]
+    return [_target_reason(verdict, target), *varies, update]
+
+
+def _target_reason(verdict: Verdict, target: int) -> str:
+    """Why this block is the target, with its value."""
+    evidence, name = verdict.evidence, verdict.rule.target_column
+    column = evidence.column(name)
+    where = _TARGET_WORDS[verdict.prefer].format(
+        peak="CKA" if name == ALIGN else name, column=word_for(name)
+    )
+    said = f"target is block {target}, {where}: {word_for(name)} {column.value[target]:.3g}"
+    if column.low is not None and column.high is not None:
+        said += f" [{column.low[target]:.3g}, {column.high[target]:.3g}]"
+    if name != ALIGN:
+        return said
+    return (
+        f"{said}, null's 95 % point {evidence.align_null95[target]:.3g} (adjusted p = "
+        f"{verdict.signal.adjusted[target]:.2g})"
+    )
+
+
+def _settings(stability: Stability) -> list[str]:
+    """How much of the neighbourhood of the settings agrees, and which values keep the region."""
+    share = stability.share_of_settings
+    if share is None:
+        return []
+    said = (
+        f"{share:.0%} of {len(stability.threshold_sensitivity)} neighbouring settings give a "
+        f"region that overlaps this one by half or more"
+    )
+    kept = [
+        f"{name} from {low:.3g} to {high:.3g}" if high is not None else f"{name} from {low:.3g} on"
+        for name, (low, high) in stability.ranges.items()
+    ]
+    return [said + (f"; {', '.join(kept)} keeps it exactly" if kept else "")]
+
+
+def _languages(stability: Stability) -> list[str]:
+    """The region without each language, in one sentence."""
+    left_out = stability.leave_one_language_out
+    if not left_out:
+        return []
+    worst = min(left_out, key=lambda language: left_out[language].jaccard)
+    least = left_out[worst].jaccard
+    mean = sum(each.jaccard for each in left_out.values()) / len(left_out)
+    return [
+        f"without one language the region overlaps this one by {mean:.2f} on average, by "
+        f"{least:.2f} at least (without {worst}: blocks {describe(left_out[worst].region)})"
+    ]
 
 
 def _overlap(stability: Stability) -> str:

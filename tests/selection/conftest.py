@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from probekit.selection import Evidence, ModelCard
+from probekit.selection.columns import column_from_interval
 
 N_PERMUTATIONS = 200
 LANGUAGES = ("de", "en", "sw", "hi")
@@ -89,6 +91,40 @@ def make_planted(region=range(5, 10), n_blocks=12, **options) -> Evidence:
         np.where(inside, 0.05, 0.4) + noise[2],
         **options,
     )
+
+
+def with_columns(evidence: Evidence, region=range(5, 10), **replaced) -> Evidence:
+    """The evidence with what ``probe`` and ``lens`` read, planted in the region."""
+    n, n_languages = evidence.n_blocks, len(evidence.languages)
+    inside = np.isin(np.arange(n), list(region))
+    before = np.arange(n) < min(region)
+    values = {
+        "probes.transfer_all": np.where(inside, 0.8, 0.5) + 0.02 * (np.arange(n) == 6),
+        "probes.majority_all": np.full(n, 0.4),
+        "probes.control_all": np.full(n, 0.38),
+        "lens.own_mass_mean": np.where(inside | before, 0.02, 0.4),
+        "lens.own_mass_mean_chance": np.full(n, 0.01),
+        "lens.agreement_mean": np.where(inside | before, 0.01, 0.5),
+        "lens.kl_mean": np.where(before, 30.0, np.where(inside, 8.0, 2.0)),
+        "lens.kl_uniform": np.full(n, 12.0),
+    } | replaced
+    columns = {
+        name: column_from_interval(
+            name,
+            value,
+            (value - 0.01, value + 0.01),
+            n_resamples=evidence.n_resamples,
+            seed=evidence.seed,
+            without=np.repeat(value[:, None], n_languages, axis=1) if n_languages > 2 else None,
+        )
+        for name, value in values.items()
+    }
+    return replace(evidence, columns=columns)
+
+
+@pytest.fixture
+def planted_columns() -> Callable[..., Evidence]:
+    return lambda **replaced: with_columns(make_planted(), **replaced)
 
 
 @pytest.fixture

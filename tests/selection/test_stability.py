@@ -22,7 +22,7 @@ def test_resampled_jaccard_by_hand(planted):
         for kind in ("", "_left_out")
     }
     copies |= {f"lrds_samples{kind}": np.zeros((12, 4)) for kind in ("", "_left_out")}
-    tables = tabulate(planted(**copies), "lrds_centred")
+    tables = tabulate(planted(**copies), Plateau().columns)
     stability = assess(
         Plateau(), tables, region=(5, 6, 7, 8, 9), languages=("de", "en", "sw", "hi")
     )
@@ -52,8 +52,13 @@ def test_alpha_grid_holds_the_published_values_and_the_users(evidence_of):
     align = [0.1, 0.2, 0.6, 0.8, 0.7, 0.6]
     lrds = [0.1, 0.9, 0.24, 0.10, 0.15, 0.40]
     found = select(evidence_of(align, lrds, lrds, sd=1e-4), rule="mute", alpha=3.0)
-    regions = {each.value: each.redrawn.region for each in found.stability.threshold_sensitivity}
-    assert regions == {1.5: (3, 4), 2.5: (2, 3, 4), 3.0: (2, 3, 4), 4.4: (2, 3, 4, 5)}
+    grid = [each for each in found.stability.threshold_sensitivity if each.parameter == "alpha"]
+    regions = {each.value: each.redrawn.region for each in grid}
+    assert set(regions) == {1.5, 2.1, 2.4, 2.5, 2.7, 3.0, 3.3, 3.6, 4.2, 4.4}
+    assert regions[1.5] == (3, 4)
+    assert regions[2.5] == regions[3.0] == (2, 3, 4)
+    assert regions[4.4] == (2, 3, 4, 5)
+    assert found.stability.ranges == {"alpha": pytest.approx((2.4, 4.0))}
 
 
 def test_plateau_sensitivity_moves_the_probability_and_both_bars(evidence_of):
@@ -63,12 +68,10 @@ def test_plateau_sensitivity_moves_the_probability_and_both_bars(evidence_of):
         (each.parameter, each.value): each.redrawn.region
         for each in found.stability.threshold_sensitivity
     }
+    shifts = ("bar_shift_sd", "Align_shift_sd", "centred LRDS_shift_sd")
     assert set(drawn) == {
-        ("probability", 0.3),
-        ("probability", 0.5),
-        ("probability", 0.7),
-        ("bar_shift_sd", -0.25),
-        ("bar_shift_sd", 0.25),
+        *(("probability", p) for p in (0.3, 0.5, 0.7)),
+        *((name, s) for name in shifts for s in (-0.5, -0.25, -0.1, 0.1, 0.25, 0.5)),
     }
     assert drawn["probability", 0.5] == found.region == (3, 4, 5, 6, 7)
     assert set(drawn["bar_shift_sd", 0.25]) <= set(found.region)
@@ -82,7 +85,7 @@ def test_a_stricter_bar_draws_a_smaller_region(evidence_of):
         for each in found.stability.threshold_sensitivity
         if each.parameter == "bar_shift_sd"
     }
-    assert drawn == {-0.25: (3, 4, 5, 6, 7), 0.25: (4, 5, 6)}
+    assert {s: drawn[s] for s in (-0.25, 0.25)} == {-0.25: (3, 4, 5, 6, 7), 0.25: (4, 5, 6)}
 
 
 def test_a_higher_probability_draws_a_smaller_region(evidence_of):

@@ -138,14 +138,18 @@ def export(
         msg = f"to must be one of {', '.join(DIALECTS)}. Got {to!r} instead; pick one of them."
         raise RuleError(msg)
     if isinstance(selection, LayerSelection):
-        document = selection.to_document()
-        check_names(document)
+        document = selection.to_document(frameworks=False)
         known = tuple(selection.card.parameters) if selection.card and names is None else names
     else:
         document, known = dict(selection), names
         check_document(document)
-    target = make_target(document, known)
-    return _finish(target, DIALECTS[to], document=document)
+    return export_document(document, to, names=known)
+
+
+def export_document(document: Mapping[str, Any], to: str, *, names: Sequence[str] | None) -> Export:
+    """:func:`export` of a valid document to a trainer that exists."""
+    check_names(document)
+    return _finish(make_target(document, names), DIALECTS[to], document=document)
 
 
 def _finish(target: Target, dialect: Dialect, *, document: Mapping[str, Any]) -> Export:

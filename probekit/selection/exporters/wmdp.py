@@ -46,8 +46,9 @@ def write(target: Target) -> Draft:
         )
     if not target.in_order:
         msg = (
-            "wmdp counts tensors by their position in a block, which a selection or a saved run "
-            f"does not record. Add the model: --check {target.model_id}"
+            "wmdp counts tensors by their position in a block, and their order is unknown here: a "
+            "selection file and runs of older versions do not record it. Add the model: --check "
+            f"{target.model_id}"
         )
         raise RuleError(msg)
     positions = _positions(target, target.blocks[0])
