@@ -1,0 +1,30 @@
+"""Erasure: teach a subject facts, erase them in chosen tensors only, and prove which tensors moved.
+
+Here models change, always in a copy that shares what does not move: the subject given and its files
+on disk stay as they are. May import everything below it; draws nothing and prints nothing.
+"""
+
+from __future__ import annotations
+
+from probekit.erasure.contract import Contract, check_contract, fingerprint
+from probekit.erasure.delta import apply_delta
+from probekit.erasure.erase import Erased, erase
+from probekit.erasure.settings import ALGORITHMS, EraseSettings, TeachSettings
+from probekit.erasure.sweep import Sweep, sweep
+from probekit.erasure.teach import Taught, teach
+
+__all__ = [
+    "ALGORITHMS",
+    "Contract",
+    "EraseSettings",
+    "Erased",
+    "Sweep",
+    "Taught",
+    "TeachSettings",
+    "apply_delta",
+    "check_contract",
+    "erase",
+    "fingerprint",
+    "sweep",
+    "teach",
+]

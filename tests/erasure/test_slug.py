@@ -1,0 +1,49 @@
+"""The search for a step and the choice of a block, on curves with a known answer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from probekit.erasure.slug import BlockGradient, compare_blocks, pick_block, search_step
+
+
+def curve(forgets_at, breaks_at):
+    """Forgets from one size on, and loses what is retained from another on."""
+    return lambda size: (float(size < forgets_at), float(size >= breaks_at))
+
+
+@pytest.mark.parametrize("forgets_at", [0.013, 0.1, 0.77, 3.3])
+def test_the_smallest_step_that_forgets_is_bracketed(forgets_at):
+    size, trials = search_step(curve(forgets_at, 1e9), target=0.0, budget=0.1, most=16)
+    assert forgets_at <= size < forgets_at * 1.05
+    assert len(trials) == 16
+    assert min(t.size for t in trials if t.forget == 0) == size
+
+
+def test_a_step_that_keeps_too_little_is_never_taken():
+    size, trials = search_step(curve(5.0, 0.5), target=0.0, budget=0.1, most=12)
+    assert 0.45 < size < 0.5
+    assert any(trial.retain_fall > 0.1 for trial in trials)
+
+
+def test_no_step_at_all_where_nothing_is_kept():
+    size, _ = search_step(lambda size: (1.0, 1.0), target=0.0, budget=0.1, most=8)
+    assert size == 0.0
+
+
+def test_importance_and_alignment_are_norms_and_cosine():
+    values = {"m.0.w": torch.tensor([3.0, 4.0]), "m.1.w": torch.tensor([1.0, 0.0])}
+    forget = {"m.0.w": torch.tensor([5.0, 0.0]), "m.1.w": torch.tensor([2.0, 0.0])}
+    retain = {"m.0.w": torch.tensor([0.0, 9.0]), "m.1.w": torch.tensor([-3.0, 4.0])}
+    found = compare_blocks(values, forget, retain, path="m")
+    assert found == (
+        BlockGradient(0, pytest.approx(1.0), pytest.approx(0.0)),
+        BlockGradient(1, pytest.approx(2.0), pytest.approx(0.6)),
+    )
+
+
+def test_deepest_and_pareto_are_different_choices():
+    blocks = [BlockGradient(0, 2.0, 0.1), BlockGradient(1, 1.0, 0.5), BlockGradient(2, 3.0, 0.9)]
+    assert pick_block(blocks, "deepest") == 2
+    assert pick_block(blocks, "pareto") == 0
