@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from probekit.ablation import AblationResult
     from probekit.runs import Run
+    from probekit.runs.comparison import RunComparison
 
 
 def run_as_json(run: Run) -> str:
@@ -180,6 +181,38 @@ def tuned_as_table(report: xr.Dataset) -> Iterator[Any]:
     yield table
     attrs = report.attrs
     yield Text(" · ".join(f"{key} {_cell(attrs[key])}" for key in sorted(attrs)))
+
+
+def comparison_as_table(comparison: RunComparison, *, by_layer: bool = False) -> Iterator[Any]:
+    """Parts to print: both runs, what weakens it, a row a measure, or a row a depth of each."""
+    from rich.table import Table
+    from rich.text import Text
+
+    warnings = [f"  ! {each}" for each in comparison.warnings]
+    yield Text("\n".join([comparison.headline(), *warnings]))
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    for name in ("measure", "layer", "a", "b", "b − a", "95 % interval", "", "interval"):
+        table.add_column(name, justify="left" if name == "measure" else "right")
+    for row in comparison.rows(by_point=by_layer):
+        span = f"[{row['low']:+.3f}, {row['high']:+.3f}]"
+        numbers = (_cell(row["a"]), _cell(row["b"]), f"{row['change']:+.3f}", span)
+        where = _place(row["layer"], row["depth"])
+        mark = "*" if row["differs"] else ""
+        style = "bold" if mark else ""
+        table.add_row(row["measure"], where, *numbers, mark, row["interval"], style=style)
+    yield table
+    what = "every depth" if by_layer else "each measure where it changes most"
+    left_out = ", ".join(comparison.left_out) or "nothing"
+    yield Text(
+        f"\n{what}; layers are those of a = {comparison.a.name}\n* {comparison.verdict()}\n"
+        f"not compared: {left_out}"
+    )
+
+
+def _place(layer: float, depth: float) -> str:
+    """A layer of the first run, also between two, with its depth."""
+    named = "emb" if layer < -0.999 else f"{layer:.1f}".removesuffix(".0")
+    return f"{named} ({depth:.2f})"
 
 
 def dataset_as_json(dataset: xr.Dataset) -> str:

@@ -23,6 +23,7 @@ SITE_KINDS: tuple[SiteKind, ...] = (
 )
 
 LAYER = "layer"
+LAYER_B = "layer_b"
 LANGUAGE = "language"
 LANGUAGE_B = "language_b"
 UNIT = "unit"

@@ -9,5 +9,6 @@ from __future__ import annotations
 from probekit.ablation.ablate import ablate
 from probekit.ablation.from_run import ablate_run
 from probekit.ablation.result import AblationResult
+from probekit.ablation.saved import save_ablation, saved_ablation
 
-__all__ = ["AblationResult", "ablate", "ablate_run"]
+__all__ = ["AblationResult", "ablate", "ablate_run", "save_ablation", "saved_ablation"]

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 UNIT_OF = {"change": "nats per token", "change_text": "nats per text"}
+CHANGES = tuple(
+    f"{name}{end}" for name in ("change", "random", "excess") for end in ("", "_low", "_high")
+)
+BY_LANGUAGE = ("log_perplexity", "tokens_per_unit", "n_scored")
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,6 @@ class AblationResult:
 
     def table(self) -> list[dict[str, Any]]:
         """One row a pair: ``ablated, language, n_neurons``, then changes in nats per token."""
-        names = [
-            f"{name}{end}"
-            for name in ("change", "random", "excess")
-            for end in ("", "_low", "_high")
-        ]
         return [
             {
                 "ablated": ablated,
@@ -54,7 +53,7 @@ class AblationResult:
                 "n_neurons": int(self.data["n_neurons"].sel(ablated=ablated)),
                 **{
                     name: float(self.data[name].sel(ablated=ablated, language=language))
-                    for name in names
+                    for name in CHANGES
                 },
             }
             for ablated in self.ablated
@@ -65,10 +64,45 @@ class AblationResult:
         """The rows of :meth:`table`, the untouched model's perplexities, and how it was made."""
         by_language = {
             name: dict(zip(self.languages, self.data[name].to_numpy().tolist(), strict=True))
-            for name in ("log_perplexity", "tokens_per_unit", "n_scored")
+            for name in BY_LANGUAGE
         }
         content = {"how": dict(self.data.attrs), **by_language, "rows": self.table()}
         return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> AblationResult:
+        """What :meth:`to_json` wrote: changes in nats per token, and how they were made.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            It is nothing that :meth:`to_json` writes.
+        """
+        import numpy as np
+        import xarray as xr
+
+        content = json.loads(text)
+        rows, languages = content["rows"], list(content["log_perplexity"])
+        ablated = list(dict.fromkeys(str(row["ablated"]) for row in rows))
+        shape = (len(ablated), len(languages))
+        if [(row["ablated"], row["language"]) for row in rows] != [
+            (a, b) for a in ablated for b in languages
+        ]:
+            msg = "rows must be every pair of a language ablated and a language read, in order"
+            raise ValueError(msg)
+        variables: dict[str, Any] = {
+            name: (
+                (ABLATED, LANGUAGE),
+                np.array([float(row[name]) for row in rows]).reshape(shape),
+            )
+            for name in CHANGES
+        }
+        counts = [int(row["n_neurons"]) for row in rows[:: max(1, len(languages))]]
+        variables["n_neurons"] = (ABLATED, counts)
+        for name in BY_LANGUAGE:
+            variables[name] = (LANGUAGE, [content[name][code] for code in languages])
+        coordinates = {ABLATED: ablated, LANGUAGE: languages}
+        return cls(xr.Dataset(variables, coords=coordinates, attrs=dict(content["how"])))
 
     def own_and_others(self) -> dict[str, tuple[float, float]]:
         """Excess on the ablated language itself, and its mean on the others, by language."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from probekit.figures.layer_table import layers_by_layers
 from probekit.figures.lines import add_curve, add_level, add_region
+from probekit.figures.meet import language_table
+from probekit.figures.meet_curves import cka_variants, leave_one_out, pairs_by_layer
 from probekit.figures.theme import BLUE, ORANGE, PURPLE, layer_axis, style
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import plotly.graph_objects as go
 
@@ -108,3 +111,12 @@ def caption(run: Run, region: Sequence[int] = ()) -> str:
         f"null: {how['permutations']} permutations of unit ids"
         + (" · shaded: the selected region" if region else "")
     )
+
+
+FIGURES: dict[str, Callable[..., go.Figure]] = {
+    "language_table": language_table,
+    "pairs_by_layer": pairs_by_layer,
+    "cka_variants": cka_variants,
+    "leave_one_out": leave_one_out,
+    "layers_by_layers": layers_by_layers,
+}

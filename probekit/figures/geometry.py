@@ -14,6 +14,7 @@ from probekit.figures.alignment import (
     level,
     panels,
 )
+from probekit.figures.space import space_map
 from probekit.figures.theme import BLUE, GREEN, ORANGE, PURPLE, VERMILION, style
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _points(run: Run, shown: xr.Dataset, kind: str) -> list[Any]:
     units = [str(unit) for unit in shown["unit"].to_numpy()]
     points = shown[kind].to_numpy()
     return [
-        go.Scattergl(
+        go.Scatter(
             x=points[at, :, 0],
             y=points[at, :, 1],
             mode="markers",
@@ -145,8 +146,9 @@ def _points(run: Run, shown: xr.Dataset, kind: str) -> list[Any]:
     ]
 
 
-FIGURES: dict[str, Callable[[Run], go.Figure]] = {
+FIGURES: dict[str, Callable[..., go.Figure]] = {
     "separation": separation_by_layer,
     "isotropy": isotropy_by_layer,
     "text_map": text_map,
+    "space_map": space_map,
 }

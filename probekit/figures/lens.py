@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from probekit.errors import InputError
+from probekit.figures.lens_areas import mass_areas
+from probekit.figures.lens_languages import caption, lens_curves, lens_heatmap
 from probekit.figures.lines import add_curve, add_level
 from probekit.figures.theme import (
     BLUE,
@@ -79,12 +81,12 @@ def prompt_grid(lens: PromptLens) -> go.Figure:
     figure.update_xaxes(tickmode="array", tickvals=list(shape[1]), ticktext=columns, title="token")
     kind = "tuned lens" if lens.tuned else "logit lens"
     what = "next token" if lens.predicts == "next" else "token itself"
-    caption = (
+    said = (
         f"{lens.model} · {kind} · best {what} of every layer · framed: already the model's own "
         f"argmax<br>one text, so no interval · entropy at most {np.log2(lens.vocabulary):.1f} bits"
     )
     height = 190 + 26 * len(lens.layers)
-    figure = style(figure, title="What each layer would say", caption=caption, height=height)
+    figure = style(figure, title="What each layer would say", caption=said, height=height)
     figure.update_layout(hovermode="closest", width=max(560, 150 + 92 * len(columns)))
     return figure
 
@@ -162,7 +164,7 @@ def lens_by_layer(run: Run) -> go.Figure:
     figure = style(
         figure,
         title="What each layer would predict",
-        caption=_caption(run, data) + note,
+        caption=caption(run, data) + note,
         height=760,
     )
     figure.update_layout(hovermode="closest", showlegend=False)
@@ -269,7 +271,7 @@ def language_mass(run: Run, *, pivot: str | None = None) -> go.Figure:
     figure = style(
         figure,
         title=f"On which language's tokens a layer's probability lies (pivot: {pivot})",
-        caption=_caption(run, data) + _mass_note(data),
+        caption=caption(run, data) + _mass_note(data),
         height=190 + 190 * rows,
     )
     above = {"y": 1 + 0.13 / rows, "yanchor": "bottom"}  # the panels' titles lie between
@@ -344,18 +346,10 @@ def _mass_note(data: xr.Dataset) -> str:
     )
 
 
-def _caption(run: Run, data: xr.Dataset) -> str:
-    low, high = int(data["n_positions"].min()), int(data["n_positions"].max())
-    n = str(low) if low == high else f"{low} to {high}"
-    return (
-        f"{run.manifest.model['id']} · predicts {data.attrs['predicts']} · {n} positions a "
-        f"language · interval: {run.manifest.estimators['bootstrap']} bootstrap resamples of units"
-        f"<br>dotted: {data.attrs['n_random_vectors']} random vectors of the same norms, through "
-        "the same norm and unembedding"
-    )
-
-
 FIGURES: dict[str, Callable[..., go.Figure]] = {
     "lens": lens_by_layer,
     "language_mass": language_mass,
+    "lens_curves": lens_curves,
+    "mass_areas": mass_areas,
+    "lens_heatmap": lens_heatmap,
 }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_curve(
     figure: go.Figure,
-    x: Sequence[int],
+    x: Sequence[float],
     y: np.ndarray,
     *,
     name: str,
@@ -47,7 +47,9 @@ def add_curve(
     )
 
 
-def _band(x: Sequence[int], interval: tuple[np.ndarray, np.ndarray], *, colour: str) -> go.Scatter:
+def _band(
+    x: Sequence[float], interval: tuple[np.ndarray, np.ndarray], *, colour: str
+) -> go.Scatter:
     """The interval as a filled outline that has no hover of its own."""
     import numpy as np
     import plotly.graph_objects as go
@@ -78,7 +80,7 @@ def _hover(
 
 def add_level(
     figure: go.Figure,
-    x: Sequence[int],
+    x: Sequence[float],
     y: np.ndarray,
     *,
     name: str,

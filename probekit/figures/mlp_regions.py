@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probekit.figures.lines import add_curve
-from probekit.figures.neurons import block_axis, count_heatmap, who
+from probekit.figures.neuron_parts import block_axis, count_heatmap, shown_languages, who
 from probekit.figures.theme import GREEN, ORANGE, PURPLE, VERMILION, style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import plotly.graph_objects as go
 
@@ -56,10 +56,22 @@ def mlp_regions(run: Run) -> go.Figure:
     return style(figure, title=title, caption=caption, height=500)
 
 
-def key_neurons(run: Run) -> go.Figure:
+def key_neurons(run: Run, *, languages: Sequence[str] | None = None) -> go.Figure:
     """Key neurons of every language by block; hover says interval and null.
 
     With two languages there are none, and the figure says so.
+
+    Parameters
+    ----------
+    run
+        A run with the analysis ``mlp_regions``.
+    languages
+        Those shown; by default all.
+
+    Raises
+    ------
+    LanguageError
+        The run has no such language.
     """
     import plotly.graph_objects as go
 
@@ -67,7 +79,8 @@ def key_neurons(run: Run) -> go.Figure:
     if "n_key" not in data:
         caption = f"{who(run)} · left out: {data.attrs['left_out']}"
         return style(go.Figure(), title=title, caption=caption, height=240)
-    codes = [str(code) for code in data["language"].to_numpy()]
+    codes = list(shown_languages(run, languages))
+    data = data.sel(language=codes)
     figure = count_heatmap(data, "n_key", labels=codes)
     low, high = float(data["n_key_null"].min()), float(data["n_key_null"].max())
     caption = (
@@ -80,7 +93,7 @@ def key_neurons(run: Run) -> go.Figure:
     return figure
 
 
-FIGURES: dict[str, Callable[[Run], go.Figure]] = {
+FIGURES: dict[str, Callable[..., go.Figure]] = {
     "mlp_regions": mlp_regions,
     "key_neurons": key_neurons,
 }

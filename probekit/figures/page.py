@@ -6,7 +6,7 @@ from contextlib import suppress
 from html import escape
 from typing import TYPE_CHECKING
 
-from probekit.errors import StorageError
+from probekit.errors import RunError, StorageError
 from probekit.figures.instruments import figures_by_instrument
 
 if TYPE_CHECKING:
@@ -73,8 +73,9 @@ def _figures(run: Run) -> Iterator[go.Figure]:
     if {"regions", "alignment"} <= set(run.results.children):
         yield run.plot.layers()
     for analysis, figures in figures_by_instrument().items():
-        if analysis in run.analyses:
-            yield from (draw(run) for draw in figures.values())
+        for draw in figures.values() if analysis in run.analyses else ():
+            with suppress(RunError):  # an older run, or one too small, has not all of them
+                yield draw(run)
 
 
 def _title(run: Run) -> str:

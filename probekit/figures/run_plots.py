@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from probekit.errors import InputError
 from probekit.figures.cka import cka_by_layer, cka_heatmap
+from probekit.figures.compare import comparison_by_language, comparison_by_layer
 from probekit.figures.instruments import instrument_figures
 from probekit.figures.layers import layers_overview
+from probekit.figures.selection import selection_by_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import plotly.graph_objects as go
 
@@ -42,6 +44,27 @@ class RunPlots:
         """See :func:`probekit.figures.layers_overview`; the default rule's region is marked."""
         return layers_overview(self._run, region=self._region())
 
+    def selection(self, rule: str = "plateau", **options: Any) -> go.Figure:
+        """What a rule read and accepts; see :func:`probekit.figures.selection.selection_by_layer`.
+
+        Parameters
+        ----------
+        rule, options
+            As of ``run.select``.
+        """
+        return selection_by_layer(self._run.select(rule=rule, **options))
+
+    def difference(self, other: Run, *, measure: str = "cka/mean") -> go.Figure:
+        """See :func:`probekit.figures.compare.comparison_by_layer`."""
+        return comparison_by_layer(self._run.diff(other), measure=measure)
+
+    def difference_by_language(
+        self, other: Run, *, measure: str = "cka/mean", languages: Sequence[str] = ()
+    ) -> go.Figure:
+        """See :func:`probekit.figures.compare.comparison_by_language`."""
+        found = self._run.diff(other)
+        return comparison_by_language(found, measure=measure, languages=languages)
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Figures of instruments: ``run.plot.NAME(…)`` draws ``figures.NAME(run, …)``."""
         found = None if name.startswith("_") else instrument_figures().get(name)
@@ -52,7 +75,8 @@ class RunPlots:
 
     def names(self) -> tuple[str, ...]:
         """Figures that can be asked for, whether or not this run holds what they show."""
-        return ("cka", "pairs", "layers", *instrument_figures())
+        own = ("cka", "pairs", "layers", "selection", "difference", "difference_by_language")
+        return (*own, *instrument_figures())
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self.names()})

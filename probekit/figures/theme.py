@@ -15,6 +15,7 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, GREY = (
     "#CC79A7",
     "#7F7F7F",
 )
+INK = "#1b2129"
 BAND_OPACITY = 0.18
 FONT = "Inter, Helvetica, Arial, sans-serif"
 
@@ -25,7 +26,9 @@ def rgba(colour: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity})"
 
 
-def style(figure: go.Figure, *, title: str, caption: str, height: int) -> go.Figure:
+def style(
+    figure: go.Figure, *, title: str, caption: str, height: int, hover: str = "x unified"
+) -> go.Figure:
     """Give a figure the house look, its title and the sentence that says how it was made."""
     figure.update_layout(
         template="plotly_white",
@@ -33,7 +36,7 @@ def style(figure: go.Figure, *, title: str, caption: str, height: int) -> go.Fig
         font={"family": FONT, "size": 13},
         height=height,
         margin={"l": 64, "r": 24, "t": 56, "b": 96},
-        hovermode="x unified",
+        hovermode=hover,
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )
     figure.add_annotation(

@@ -1,20 +1,39 @@
-"""Cross-lingual CKA by layer and language pair: wiring of :func:`probekit.measures.cka`."""
+"""Cross-lingual CKA by layer and language pair, and between layers.
+
+Wiring of :func:`probekit.measures.cka` and :func:`probekit.measures.layer_cka.layer_cka`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from probekit.instruments.instrument import Axes, Instrument, InstrumentOptions, Row
 from probekit.measures import cka
-from probekit.sites import LANGUAGE, PAIR, PERMUTATION, RESAMPLE
+from probekit.measures.biased_cka import biased_chance
+from probekit.measures.layer_cka import MAX_UNITS, LayerCKA, layer_cka
+from probekit.sites import LANGUAGE, LAYER, LAYER_B, PAIR, PERMUTATION, RESAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import xarray as xr
+
     from probekit.instruments.instrument import Evidence, Setting
+
+
+#: Variables of the group ``cka_layers``; those by pair come last.
+LAYER_TABLES = tuple(
+    f"{name}{end}"
+    for name, ends in (
+        ("across", ("", "_low", "_high", "_null95")),
+        ("within", ("", "_low", "_high")),
+        ("pairs", ("", "_low", "_high")),
+    )
+    for end in ends
+)
 
 
 class CKA(Instrument):
@@ -35,6 +54,7 @@ class CKA(Instrument):
             "mean_high": (),
             "mean_null95": (),
             "mean_biased": (),
+            "mean_biased_chance": (),
             "mean_standardised": (),
             "mean_without_rogue": (),
             "p_value": (),
@@ -54,7 +74,8 @@ class CKA(Instrument):
             "mean_standardised",
             "mean_without_rogue",
             "p_value",
-        )
+        ),
+        "cka_layers": (),
     }
 
     class Options(InstrumentOptions):
@@ -64,9 +85,12 @@ class CKA(Instrument):
         ----------
         rogue_dimensions
             Dimensions dropped for ``without_rogue``; None: 1 % of the width, at least one.
+        layer_units
+            With more units than this, layer × layer reads so many, evenly spaced.
         """
 
         rogue_dimensions: int | None = Field(default=None, ge=1)
+        layer_units: int = Field(default=MAX_UNITS, ge=4)
 
     def refusal(self, setting: Setting) -> str:
         """Dimensions must be left when the rogue ones are dropped."""
@@ -91,7 +115,36 @@ class CKA(Instrument):
         found = {name: getattr(result, name) for name in self.axes["cka"] if hasattr(result, name)}
         for name in ("biased", "standardised", "without_rogue"):
             found[f"mean_{name}"] = float(getattr(result, name)[pairs].mean())
+        found["mean_biased_chance"] = biased_chance(vectors)
         return {"cka": without_empty(found)}
+
+    def finish(self, groups: dict[str, xr.Dataset], evidence: Evidence) -> dict[str, xr.Dataset]:
+        """Add which layers of a language look like which of another."""
+        result = layer_cka(
+            (evidence.vectors(row) for row in range(evidence.n_layers)),
+            n_layers=evidence.n_layers,
+            weights=evidence.weights,
+            permutations=evidence.orders,
+            max_units=self.options.layer_units,
+        )
+        between = _between_layers(result, evidence)
+        between.attrs["n_units"] = result.n_units
+        return groups | {"cka_layers": between}
+
+
+def _between_layers(result: LayerCKA, evidence: Evidence) -> xr.Dataset:
+    """Tables of layers by layers; those by pair in float32, and only where they are kept."""
+    axes: tuple[str, ...] = (LAYER, LAYER_B)
+    tables: dict[str, tuple[tuple[str, ...], Any]] = {}
+    for name in LAYER_TABLES:
+        table = getattr(result, name)
+        if name.startswith("pairs"):
+            table, axes = table.astype(np.float32), (LAYER, LAYER_B, *PAIR)
+        if table.size:
+            tables[name] = (axes, table)
+    return evidence.dataset(tables).assign_coords(
+        {LAYER_B: (LAYER_B, np.arange(-1, evidence.n_blocks))}
+    )
 
 
 def without_empty(row: Row) -> Row:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 BY, PAIRS = (TASK, LANGUAGE), (TASK, *PAIR)
 ENDS = ("", "_low", "_high")
+#: Class of an item, and class that it is told to be of; tasks with fewer classes are padded with 0.
+CONFUSED = ("class_true", "class_told")
 
 #: Variables with an interval: name → axes after ``layer``.
 WITH_INTERVAL: dict[str, tuple[str, ...]] = {
@@ -57,6 +59,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "transfer_normalised": PAIRS,
     "normalisable": (TASK, LANGUAGE_B),
     "hits": (TASK, LANGUAGE, UNIT),
+    "confusion": (TASK, LANGUAGE, *CONFUSED),
     "penalty": BY,
     "mdl_penalty": BY,
     "control_all": (),
@@ -73,6 +76,7 @@ LANGUAGE_AXES: dict[str, tuple[str, ...]] = {
         for end in ENDS
     },
     **{f"recall{end}": (LANGUAGE,) for end in ENDS},
+    "confusion": PAIR,
     "mdl_penalty": (),
     "leace_rank": (),
     "inlp_directions": (),
@@ -97,6 +101,7 @@ def stack(
     row["transfer_normalised"] = np.stack([task.transfer_normalised for task in tasks])
     row["normalisable"] = np.stack([task.normalisable for task in tasks])
     row["hits"] = np.stack([task.hits for task in tasks])
+    row["confusion"] = _padded([task.confusion for task in tasks])
     row["penalty"] = np.stack([np.exp(np.log(chosen).mean(1)) for _, chosen in scores])
     if codes:
         _put(row, "mdl", [code.bits for code in codes])
@@ -114,6 +119,14 @@ def stack(
         if f"{name}_mean" in row:
             row[f"{name}_all"] = float(row[f"{name}_mean"].mean())
     return row
+
+
+def _padded(tables: Sequence[np.ndarray]) -> np.ndarray:
+    """Tables (language, class, class) of several sizes as one array (task, …), zeros around."""
+    most = max(table.shape[-1] for table in tables)
+    return np.stack(
+        [np.pad(table, ((0, 0), *2 * ((0, most - table.shape[-1]),))) for table in tables]
+    )
 
 
 def _put(row: Row, name: str, estimates: Sequence[Estimate]) -> None:
@@ -143,6 +156,7 @@ def language_row(vectors: np.ndarray, plan: Plan, options: Any, *, evidence: Evi
     row: Row = {}
     for name in ("accuracy", "macro_f1", "recall"):
         _put_one(row, name, getattr(found, name))
+    row["confusion"] = found.confusion
     if options.mdl:
         _put_one(row, "mdl", found.code.mean_bits)
         _put_one(row, "compression", found.code.mean_compression)
@@ -193,6 +207,7 @@ def finish(
         groups["probes"].attrs |= {
             **said,
             "penalties": list(options.penalties),
+            "classes": [list(task.classes) for task in plan.tasks],
             "probe": "L2 logistic regression, standardised on the training folds of units",
             "sources": list(options.sources),
             "targets": list(options.targets),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from probekit.cache import cache_root
 from probekit.errors import ChecksumError, ModelError, StorageError
 
 SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
@@ -88,13 +88,8 @@ def join_parts(parts: Iterable[Path], target: Path, *, sha256: str = SHA256) -> 
 
 
 def cache_folder() -> Path:
-    """Where the converted model lies: ``PROBEKIT_CACHE`` or the platform's user cache."""
-    import platformdirs
-
-    root = os.environ.get("PROBEKIT_CACHE") or platformdirs.user_cache_dir(
-        "probekit", appauthor=False
-    )
-    return Path(root) / f"gemma-3-270m-{SHA256[:12]}"
+    """Where the converted model lies; see :func:`probekit.cache.cache_root`."""
+    return cache_root() / f"gemma-3-270m-{SHA256[:12]}"
 
 
 def builtin_folder() -> Path:

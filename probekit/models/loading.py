@@ -81,10 +81,7 @@ def load(
     """
     target, kind = resolve_device(device), resolve_dtype_name(dtype)
     where, gguf = locate_source(str(source))
-    options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-    options["local_files_only"] = not _answers(where, revision)
-    if gguf:
-        options["gguf_file"] = gguf
+    options = _options(where, revision, gguf, trust=trust_remote_code)
     added = None if adapter is None else str(adapter)
     with quiet_transformers():
         model, tokenizer = _open(where, options, named=str(source), kind=kind, on=target)
@@ -96,13 +93,34 @@ def load(
     return Subject(model, tokenizer, anatomy, str(source), revision=revision, adapter=added)
 
 
+def open_without_weights(
+    where: str, revision: str | None, *, gguf: str | None, named: str
+) -> tuple[Any, Any]:
+    """Configuration and tokenizer of a located source; code that comes with it never runs.
+
+    Raises
+    ------
+    ModelError
+        transformers cannot read them.
+    """
+    options = _options(where, revision, gguf, trust=False)
+    return _config(where, options, named=named), _tokenizer(where, options, named=named)
+
+
+def _options(where: str, revision: str | None, gguf: str | None, *, trust: bool) -> dict[str, Any]:
+    """What every ``from_pretrained`` of a source is told."""
+    options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust}
+    options["local_files_only"] = not _answers(where, revision)
+    return options | ({"gguf_file": gguf} if gguf else {})
+
+
 def _open(
     where: str, options: dict[str, Any], *, named: str, kind: str, on: torch.device
 ) -> tuple[Any, Any]:
     """Model and tokenizer of a located source."""
     config = _config(where, options, named=named)
     auto_class = choose_class(config, source=named)
-    wanted = _torch_dtype(kind, config=config, on=on)
+    wanted = torch_dtype(kind, config=config, on=on)
     model = _weights(auto_class, where, {**options, "dtype": wanted}, named=named)
     return model, _tokenizer(where, options, named=named)
 
@@ -272,7 +290,8 @@ def _answers(where: str, revision: str | None, *, file: str = "config.json") -> 
     return True
 
 
-def _torch_dtype(kind: str, *, config: Any, on: torch.device) -> torch.dtype:
+def torch_dtype(kind: str, *, config: Any, on: torch.device) -> torch.dtype:
+    """The type that weights are loaded as; ``auto``: the checkpoint's on a GPU, else float32."""
     import torch
 
     if kind != "auto":

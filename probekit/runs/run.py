@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from probekit.runs.comparison import RunComparison
+
 #: Rooms above this one that a run can be asked for; opened by name so that imports only go up.
 DOORS = {"plot": "probekit.figures:RunPlots", "select": "probekit.selection:select_run"}
 
@@ -197,6 +199,12 @@ class Run:
     def select(self, rule: str = "plateau", **options: Any) -> Any:
         """Layers that a rule accepts; see :func:`probekit.selection.select_run`."""
         return _open_door("select")(self, rule=rule, **options)
+
+    def diff(self, other: Run, *, analysis: str | None = None) -> RunComparison:
+        """How another run differs from this one; see :func:`probekit.runs.compare.compare_runs`."""
+        from probekit.runs.compare import compare_runs
+
+        return compare_runs(self, other, analysis=analysis)
 
     def __repr__(self) -> str:
         model, corpus = self.manifest.model, self.manifest.corpus

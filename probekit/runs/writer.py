@@ -28,6 +28,7 @@ def write_results(
     groups: Mapping[str, xr.Dataset],
     *,
     by_layer: Mapping[str, LayerPart] | None = None,
+    compressor: Any = None,
 ) -> None:
     """Write groups, whole or not at all.
 
@@ -40,6 +41,8 @@ def write_results(
     by_layer
         Group name → part too large to hold: (coordinates, with the axes after ``layer`` in the
         attribute ``axes``; the variable's name; a function from a layer's row to its array).
+    compressor
+        A numcodecs codec for the groups' numbers; zarr's default when not given.
     """
     import xarray as xr
 
@@ -47,7 +50,7 @@ def write_results(
     shutil.rmtree(scratch, ignore_errors=True)
     tree = xr.DataTree.from_dict({f"/{name}": dataset for name, dataset in groups.items()})
     options: dict[str, Any] = {"zarr_format": 2, "consolidated": False}
-    tree.to_zarr(scratch, mode="w", encoding=_whole_chunks(groups), **options)
+    tree.to_zarr(scratch, mode="w", encoding=_whole_chunks(groups, compressor), **options)
     for name, part in (by_layer or {}).items():
         _write_by_layer(scratch, name, part)
     import zarr
@@ -57,13 +60,19 @@ def write_results(
     scratch.rename(folder / RESULTS)
 
 
-def _whole_chunks(groups: Mapping[str, xr.Dataset]) -> dict[str, dict[str, Any]]:
+def _whole_chunks(
+    groups: Mapping[str, xr.Dataset], compressor: Any
+) -> dict[str, dict[str, dict[str, Any]]]:
     """One chunk an array: the arrays are small and are read whole."""
+
+    def written(array: xr.Variable) -> dict[str, Any]:
+        chunks = {"chunks": tuple(max(1, n) for n in array.shape)}
+        number = compressor is not None and array.dtype.kind in "fiu"
+        return chunks | ({"compressors": compressor} if number else {})
+
     return {
         f"/{name}": {
-            str(key): {"chunks": tuple(max(1, n) for n in array.shape)}
-            for key, array in dataset.variables.items()
-            if array.ndim
+            str(key): written(array) for key, array in dataset.variables.items() if array.ndim
         }
         for name, dataset in groups.items()
     }

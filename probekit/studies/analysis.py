@@ -51,7 +51,8 @@ def analyse(
     for row in _told(progress, range(evidence.n_layers), total=evidence.n_layers):
         _measure_layer(row, evidence, instruments=instruments, rows=rows)
     groups: dict[str, xr.Dataset] = {}
-    for instrument in instruments:
+    for done, instrument in enumerate(instruments):
+        _step(progress, instrument.name, done=done, total=len(instruments))
         found = instrument.finish(_stacked(instrument, rows, evidence), evidence)
         _describe(instrument, found)
         groups |= {name: evidence.label(group) for name, group in found.items()}
@@ -98,6 +99,13 @@ def _told(progress: Progress, rows: Iterable[int], *, total: int) -> Iterator[in
     """Rows, under a progress bar where the progress has one for layers."""
     bar = getattr(progress, "layers", None)
     return iter(rows) if bar is None else bar(rows, total=total)
+
+
+def _step(progress: Progress, name: str, *, done: int, total: int) -> None:
+    """Tell which analysis is put together, where the progress wants to know."""
+    step = getattr(progress, "step", None)
+    if step is not None:
+        step(name, done=done, total=total)
 
 
 def _measure_layer(

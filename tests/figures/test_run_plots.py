@@ -121,7 +121,9 @@ def test_a_run_without_regions_still_has_its_curve_and_page(study, tmp_path):
     run = lean.run(tmp_path / "run")
     assert len(run.plot.cka().data) == 5
     write_page(run, tmp_path / "page.html")
-    assert (tmp_path / "page.html").read_text(encoding="utf-8").count('id="figure-') == 1
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").count(
+        'id="figure-'
+    ) == 6  # those of CKA
 
 
 def test_a_page_that_cannot_be_written_is_one_clear_error(finished_run, tmp_path):

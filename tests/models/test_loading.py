@@ -86,9 +86,9 @@ def test_half_precision_leaves_rotary_frequencies_whole(llama, dtype):
 def test_the_saved_type_is_taken_on_an_accelerator():
     saved = tiny_config("llama", dtype=torch.bfloat16)
     gpu, cpu = torch.device("cuda"), torch.device("cpu")
-    assert loading._torch_dtype("auto", config=saved, on=gpu) == torch.bfloat16
-    assert loading._torch_dtype("auto", config=saved, on=cpu) == torch.float32
-    assert loading._torch_dtype("float16", config=saved, on=gpu) == torch.float16
+    assert loading.torch_dtype("auto", config=saved, on=gpu) == torch.bfloat16
+    assert loading.torch_dtype("auto", config=saved, on=cpu) == torch.float32
+    assert loading.torch_dtype("float16", config=saved, on=gpu) == torch.float16
 
 
 @pytest.mark.parametrize("device", ["moon", "cuda:99:1", "cuda:99"])

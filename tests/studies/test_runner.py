@@ -52,7 +52,15 @@ def unit(x):
 
 
 def test_groups_axes_and_coordinates(tree, corpus):
-    assert set(tree.children) == {"cka", "regions", "alignment", "norms", "corpus", "pooled"}
+    assert set(tree.children) == {
+        "cka",
+        "cka_layers",
+        "regions",
+        "alignment",
+        "norms",
+        "corpus",
+        "pooled",
+    }
     pair = ("layer", "language", "language_b")
     for name in ("debiased", "biased", "standardised", "without_rogue"):
         assert tree["cka"][name].dims == pair
@@ -155,7 +163,9 @@ def test_xarray_alone_opens_a_run_without_a_warning(finished_run):
         check=False,
     )
     assert done.stderr == ""
-    assert done.stdout.startswith("['alignment', 'cka', 'corpus', 'norms', 'pooled', 'regions']")
+    assert done.stdout.startswith(
+        "['alignment', 'cka', 'cka_layers', 'corpus', 'norms', 'pooled', 'regions']"
+    )
 
 
 def test_the_manifest_says_what_was_read(finished_run, study, corpus):
@@ -171,7 +181,7 @@ def test_the_manifest_says_what_was_read(finished_run, study, corpus):
     assert "study.yaml" in manifest["files"]
     written = Study.from_yaml(finished_run.folder / "study.yaml")
     assert written.analyses == ("cka", "regions", "alignment", "norms")
-    assert written.options["cka"] == {"rogue_dimensions": None}
+    assert written.options["cka"] == {"rogue_dimensions": None, "layer_units": 512}
     asked = {"analyses": study.analyses, "options": study.options}
     assert written.model_copy(update=asked) == study
     assert not (finished_run.folder / "shards").exists()
@@ -218,7 +228,7 @@ def test_two_languages_limit_and_fewer_analyses(study, tmp_path):
     run = small.run(tmp_path / "run")
     assert run.languages == ("sw", "en")
     assert run.corpus.sizes["unit"] == 8
-    assert set(run.results.children) == {"cka", "norms", "corpus"}
+    assert set(run.results.children) == {"cka", "cka_layers", "norms", "corpus"}
     assert "mean_without" not in run.cka
     assert len(list((run.folder / "shards").iterdir())) == 2
 

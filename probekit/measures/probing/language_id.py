@@ -17,7 +17,13 @@ from probekit.measures.probing.basis import standardised_basis
 from probekit.measures.probing.crossfit import crossfit
 from probekit.measures.probing.items import Items, Labels, tensor
 from probekit.measures.probing.online_code import OnlineCode, online_code
-from probekit.measures.probing.scores import Estimate, Resampler, estimate, macro_f1
+from probekit.measures.probing.scores import (
+    Estimate,
+    Resampler,
+    confusion,
+    estimate,
+    macro_f1,
+)
 from probekit.measures.probing.solver import Problems, solve
 
 if TYPE_CHECKING:
@@ -47,6 +53,8 @@ class LanguageIdentity:
         Online code of the language labels.
     chance
         ``1 / languages``.
+    confusion
+        (language, language): texts of the first that are told to be in the second.
     """
 
     accuracy: Estimate
@@ -54,6 +62,7 @@ class LanguageIdentity:
     recall: Estimate
     code: OnlineCode
     chance: float
+    confusion: Int[np.ndarray, "language language_b"]
 
 
 @dataclass(frozen=True)
@@ -129,14 +138,13 @@ def language_identity(
     penalties
         C among which the online code chooses.
     """
-    items, task = pooled_items(vectors, units)
+    (items, task), draw = pooled_items(vectors, units), Resampler(weights[:, units])
     found = crossfit(items, [task], _dense(folds[units]), penalties=(penalty,), device=device)
     said = found[task.name].predictions[0]
-    draw = Resampler(weights[:, units])
     right = (said == task.values) * 1.0
     accuracy = draw.ratio(items.sums(right)[0], items.sums(np.ones_like(right))[0])
     f1, drawn = macro_f1(items, task, said, draw=draw)
-    by_language = right.reshape(len(vectors), len(units))
+    told = right.reshape(len(vectors), len(units))
     codes = online_code(
         items,
         [task],
@@ -148,9 +156,10 @@ def language_identity(
     return LanguageIdentity(
         accuracy=estimate(*accuracy),
         macro_f1=estimate(f1[0], drawn[:, 0]),
-        recall=estimate(*draw.ratio(by_language, np.ones_like(by_language))),
+        recall=estimate(*draw.ratio(told, np.ones_like(told))),
         code=codes[task.name],
         chance=1.0 / len(vectors),
+        confusion=confusion(items, task, said)[0],
     )
 
 

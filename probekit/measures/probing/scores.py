@@ -56,6 +56,9 @@ class ProbeScores:
         Name → mean over languages, or over pairs of different languages; scalars.
     hits, counts
         (language, unit): correct predictions and items; their sums give the accuracy.
+    confusion
+        (language, class, class): items of the first class that were told to be of the second, by
+        probes trained in the language itself; its diagonal sums to the hits.
     """
 
     accuracy: Estimate
@@ -69,6 +72,7 @@ class ProbeScores:
     mean: dict[str, Estimate]
     hits: Int[np.ndarray, "language unit"]
     counts: Int[np.ndarray, "language unit"]
+    confusion: Int[np.ndarray, "language true told"]
 
 
 class Resampler:
@@ -157,6 +161,7 @@ def probe_scores(
         mean=_language_means(mean) | _pair_means(transfer, centred, groups),
         hits=hits.astype(np.int32),
         counts=counts.astype(np.int32),
+        confusion=confusion(items, task, found.predictions[own, own]),
     )
 
 
@@ -232,6 +237,18 @@ def macro_f1(
     either = items.sums(said * 1.0) + items.sums(true * 1.0)
     value = _mean_of_ratios(agreed.sum(-1), either.sum(-1), axis=0)
     return value, _mean_of_ratios(draw.sums(agreed), draw.sums(either), axis=1)
+
+
+def confusion(
+    items: Items, task: Labels, predictions: Int[np.ndarray, "language item"]
+) -> Int[np.ndarray, "language true told"]:
+    """Items by class (row) and by the class that they are told to be of (column), by language."""
+    n = task.n_classes
+    found = np.zeros((items.n_languages, n, n), dtype=np.int32)
+    language, item = np.nonzero(items.units >= 0)
+    place = (language, task.values[language, item], predictions[language, item])
+    np.add.at(found, place, 1)
+    return found
 
 
 def _mean_of_ratios(above: FloatArray, below: FloatArray, *, axis: int) -> FloatArray:
