@@ -83,6 +83,7 @@
     for (const link of all("a[data-page]"))
       link.setAttribute("href", site ? link.dataset.page + location.hash : link.dataset.page + location.search);
     for (const fold of all("details.fold-table[open]")) fillTable(fold);
+    document.dispatchEvent(new CustomEvent("workbench:synced"));
   }
 
   function syncMenus() {
@@ -147,7 +148,13 @@
     else if (data.copy) copy(button);
     else if (data.dismiss) button.closest("." + data.dismiss).remove();
     else if (data.stepKey) step(data.stepKey, Number(data.by));
+    else if (data.tell) tell(data.tell, data.value);
     else if (button.tagName === "A") follow(event, button);
+  }
+
+  /** Tell the server what a button means, by way of a store that a callback listens to. */
+  function tell(store, value) {
+    window.dash_clientside.set_props(store, { data: { value, at: Date.now() } });
   }
 
   /** Links inside the workbench change the address without loading it again. */
@@ -270,7 +277,8 @@
     const changes = {};
     for (const [key, from] of Object.entries(JSON.parse(card.dataset.sets || "{}"))) {
       const found = from === "customdata" && Array.isArray(point.customdata) ? point.customdata[0] : point[from];
-      if (found !== undefined && found !== null) changes[key] = String(found);
+      // of a run of another depth, points lie between layers
+      if (found !== undefined && found !== null) changes[key] = String(key === "layer" ? Math.round(found) : found);
     }
     if (Object.keys(changes).length) set(changes);
   }
@@ -482,6 +490,7 @@
   /** Put in HTML that probekit_app.static_html wrote, which escapes every text. */
   function fill(place, text) {
     place.innerHTML = text;
+    place.dispatchEvent(new CustomEvent("workbench:filled", { bubbles: true }));
   }
 
   function triggered() {
@@ -518,6 +527,7 @@
       requestAnimationFrame(() => {
         sync();
         applyTheme();
+        mendChecklists();
         const heading = document.querySelector("#page h1");
         document.title = heading ? `${heading.textContent} · probekit` : "probekit";
       });
@@ -531,6 +541,7 @@
         const card = typeof found.value === "string" && cardOf(id);
         if (card) fill(card.querySelector(".panel"), found.value);
       }
+      sync(); // a panel can hold controls
       return NO_UPDATE();
     },
 
@@ -555,6 +566,22 @@
       return NO_UPDATE();
     },
   };
+
+  /** Dash calls a list of checkboxes a list box, which cannot hold them: to a screen reader it is
+   * what it looks like, checkboxes in a named group. */
+  function mendChecklists() {
+    for (const list of all(".study")) {
+      const mend = () => {
+        for (const each of all(".dash-checklist[role], .dash-checklist [role='option'], .dash-checklist [aria-selected]", list)) {
+          each.removeAttribute("role");
+          each.removeAttribute("aria-selected");
+        }
+      };
+      if (!list.mended) new MutationObserver(mend).observe(list, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
+      list.mended = true;
+      mend();
+    }
+  }
 
   // ------------------------------------------------------------------ the static export
 
@@ -609,8 +636,12 @@
     const table = (card.drawn || {}).table;
     if (!table) return;
     const text = kind === "json" ? JSON.stringify(table) : csv(table);
+    saveText(`${card.dataset.card.replace("/", "-")}.${kind}`, text);
+  }
+
+  function saveText(name, text) {
     const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-    download(url, `${card.dataset.card.replace("/", "-")}.${kind}`);
+    download(url, name);
     URL.revokeObjectURL(url);
   }
 
@@ -635,11 +666,14 @@
   document.addEventListener("toggle", (event) => {
     if (event.target.matches("details.fold-table[open]")) fillTable(event.target);
   }, true);
+  window.addEventListener("focus", () => {
+    if (document.getElementById("study-jobs")) tell("study-act", "");
+  });
   window.addEventListener("popstate", () => requestAnimationFrame(sync));
   prefersDark.addEventListener("change", applyTheme);
 
   window.dash_clientside = Object.assign(window.dash_clientside || {}, { workbench: callbacks });
-  window.workbench = { set, value, receive };
+  window.workbench = { set, value, receive, saveText, csv };
   if (site)
     document.addEventListener("DOMContentLoaded", () => {
       sync();

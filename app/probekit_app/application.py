@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,18 +10,19 @@ from dash import Dash, dcc, html
 
 from probekit_app import callbacks, data_routes
 from probekit_app.cards import GridCard
+from probekit_app.jobs import Jobs
 from probekit_app.page import pages
 from probekit_app.runs_folder import RunsFolder
 from probekit_app.security import LOOPBACK, protect
 from probekit_app.workbench import Workbench
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from dash.development.base_component import Component
 
-#: The script stands in the head: it sets the theme before anything is painted.
+#: Our script stands in the head: it sets the theme before anything is painted. Plotly's cartesian
+#: bundle is a third of the whole one, and Dash takes the one that is there already.
 INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -30,6 +32,8 @@ INDEX = """<!DOCTYPE html>
 {%favicon%}
 {%css%}
 <script src="/assets/workbench.js"></script>
+<script defer src="/assets/plotly-cartesian.min.js"></script>
+<script defer src="/assets/lens.js"></script>
 </head>
 <body>
 {%app_entry%}
@@ -47,6 +51,7 @@ def create_app(
     model: str = "",
     hosts: Sequence[str] = LOOPBACK,
     token: str = "",
+    studies: bool = False,
 ) -> Dash:
     """The workbench over a folder of runs, or over one run.
 
@@ -60,13 +65,16 @@ def create_app(
         Host names that it answers to.
     token
         What a visitor must know; needed where others than this machine can connect.
+    studies
+        Whether visitors may start studies, which read models and files of this machine.
 
     Raises
     ------
     RunError
         There is no such folder.
     """
-    bench = Workbench(RunsFolder(Path(runs)), model=model)
+    folder = RunsFolder(Path(runs))
+    bench = Workbench(folder, model=model, jobs=_jobs(folder) if studies else None)
     if any(isinstance(card, GridCard) for page in pages().values() for card in page.cards):
         import dash_ag_grid  # noqa: F401 - a library must be there before the page is served
     app = _empty_app()
@@ -79,6 +87,15 @@ def create_app(
     protect(app.server, hosts=tuple(hosts), token=token, hashes=app.csp_hashes())
     app.server.extensions["probekit"] = bench
     return app
+
+
+def _jobs(runs: RunsFolder) -> Jobs | None:
+    """Studies over a folder of runs; none inside a run, nor where processes have no groups."""
+    if runs.is_a_run or os.name != "posix":
+        return None
+    jobs = Jobs(runs.root)
+    jobs.recover()
+    return jobs
 
 
 def _empty_app() -> Dash:

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from dash import Dash
 
     from probekit_app.looks import Theme
-    from probekit_app.static_html import to_html
-from probekit_app.workbench import Workbench
+    from probekit_app.workbench import Workbench
 
 NAMESPACE = "workbench"
 #: Kind of card, and the part and property that take what it shows. A panel travels as HTML and is

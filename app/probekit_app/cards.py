@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from dash.development.base_component import Component
 
+    from probekit_app.missing import Missing
     from probekit_app.view import View
 
     Arguments = Callable[[View], Mapping[str, Any]]
@@ -50,8 +51,12 @@ class FigureCard:
         Instead of ``plot``: a figure from the view, and the code that makes the same one.
     needs
         Groups of results without which there is nothing to draw.
+    lacks
+        Says what else there is nothing to draw without, with the command that makes it.
     follows
         Parts of the state that change it: see ``FOLLOWED``, and keys of the page's controls.
+    written
+        Those of them by which the static export writes it; all when empty.
     height
         Of the plot in pixels, or a function from the view to it; kept free while it loads.
     wide
@@ -71,7 +76,9 @@ class FigureCard:
     draw: Callable[[View], go.Figure] | None = None
     code: Words | None = None
     needs: tuple[str, ...] = ()
+    lacks: Callable[[View], Missing | None] | None = None
     follows: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
     height: int | Callable[[View], int] = 400
     wide: bool = True
     layer_axis: bool = False
@@ -133,6 +140,8 @@ class GridCard:
         Rows from the view; values are numbers or text, never HTML.
     columns
         AG Grid column definitions: ``{"field": "neuron", "headerName": "Neuron"}``.
+    more_columns
+        Columns after those that only the run knows, such as one a language.
     sets
         What choosing a row sets: part of the state → field of the row.
     name, title, reading, code, needs, follows, height, wide
@@ -144,6 +153,7 @@ class GridCard:
     reading: str
     rows: Rows
     columns: tuple[Mapping[str, Any], ...]
+    more_columns: Callable[[View], Sequence[Mapping[str, Any]]] | None = None
     sets: Mapping[str, str] = field(default_factory=dict)
     code: Words | None = None
     needs: tuple[str, ...] = ()
@@ -156,6 +166,11 @@ class GridCard:
         """Its height."""
         del view
         return self.height
+
+    def columns_of(self, view: View) -> list[dict[str, Any]]:
+        """All columns for a view."""
+        more = () if self.more_columns is None else self.more_columns(view)
+        return [dict(column) for column in (*self.columns, *more)]
 
 
 Card = FigureCard | PanelCard | GridCard

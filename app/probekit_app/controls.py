@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from probekit_app.runs_folder import OpenedRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +29,15 @@ class Choice:
         Value → words on the button. The first is the default.
     help
         A sentence shown on hover.
+    written
+        Whether the static export writes what cards show for each of its values.
     """
 
     key: str
     label: str
     values: Mapping[str, str]
     help: str = ""
+    written: bool = True
 
     @property
     def default(self) -> str:
@@ -121,4 +126,45 @@ class Text:
         return len(value) <= self.longest
 
 
-Control = Choice | Number | Text
+@dataclass(frozen=True, kw_only=True)
+class RunChoice:
+    """One of a few values that only the run knows, such as its tasks: a :class:`Choice` later.
+
+    Attributes
+    ----------
+    key, label, help
+        As of :class:`Choice`.
+    values
+        From a run to value → words; the first is the default. In ``view.option(key)`` the default
+        is the empty text.
+    """
+
+    key: str
+    label: str
+    values: Callable[[OpenedRun], Mapping[str, str]]
+    help: str = ""
+    default: str = field(default="", init=False)
+
+    @property
+    def domain(self) -> str:
+        """What it may be, for a message."""
+        return "a value of a run"
+
+    def accepts(self, value: str) -> bool:
+        """Before a run is known, the default alone."""
+        return value == self.default
+
+    def of(self, opened: OpenedRun) -> Choice:
+        """What there is to choose in a run."""
+        values = self.values(opened) or {self.default: "none"}
+        return Choice(key=self.key, label=self.label, values=values, help=self.help)
+
+
+Control = Choice | Number | Text | RunChoice
+
+
+def settled(control: Control, opened: OpenedRun | None) -> Control:
+    """The control as it is for a run."""
+    if isinstance(control, RunChoice) and opened is not None:
+        return control.of(opened)
+    return control

@@ -15,13 +15,13 @@ from html import escape
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from probekit.errors import InputError, RunError, StorageError
 from probekit_app import shell
 from probekit_app.application import assets_folder, theme_switch
 from probekit_app.cards import FigureCard, GridCard
-from probekit_app.controls import Choice
+from probekit_app.controls import Choice, settled
 from probekit_app.data_routes import as_table
 from probekit_app.looks import THEMES
 from probekit_app.missing import missing
@@ -55,7 +55,8 @@ _DOCUMENT = """<!DOCTYPE html>
 <link rel="stylesheet" href="assets/workbench.css">
 <script>window.WORKBENCH_SITE = {{"page": {page}}};</script>
 <script src="assets/workbench.js"></script>
-<script defer src="assets/plotly.min.js"></script>
+<script defer src="assets/lens.js"></script>
+<script defer src="assets/plotly-cartesian.min.js"></script>
 </head>
 <body>
 <div id="workbench">
@@ -126,12 +127,9 @@ def _cleared(target: Path) -> Path:
 
 
 def _copy_assets(target: Path) -> None:
-    from plotly.offline import get_plotlyjs
-
     target.mkdir()
-    for name in ("workbench.css", "workbench.js"):
+    for name in ("workbench.css", "workbench.js", "lens.js", "plotly-cartesian.min.js"):
         shutil.copyfile(assets_folder() / name, target / name)
-    (target / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
 
 
 def _write_page(bench: Workbench, view: View, shown: list[Page], target: Path) -> None:
@@ -196,8 +194,12 @@ class _Content:
         kept = tuple(
             shell.plain(card) if isinstance(card, GridCard) else card for card in page.cards
         )
+        known = (settled(each, self.view.opened) for each in page.controls)
         controls = tuple(
-            each for each in page.controls if isinstance(each, Choice) and _is_followed(each, kept)
+            each
+            for each in known
+            if isinstance(each, Choice)
+            and any(each.key in _ranges(card, self.view) for card in kept)
         )
         static = replace(page, cards=kept, controls=controls)
         text = to_html(page_content(static, replace(self.view, page=static)))
@@ -216,7 +218,7 @@ class _Content:
         return list(ranges)
 
     def _write_state(self, page: Page, card: Card, chosen: dict[str, str], theme: Theme) -> None:
-        query = "&".join(f"{key}={value}" for key, value in chosen.items())
+        query = urlencode(chosen)
         view, _ = self.bench.look(query)
         drawn = self.bench.draw(page, card, view, theme=theme)
         name = file_name(f"{page.slug}-{card.name}", [*chosen.values(), theme])
@@ -247,10 +249,14 @@ def _encoder() -> type[json.JSONEncoder]:
 def _ranges(card: Card, view: View) -> dict[str, tuple[str, ...]]:
     """Parts of the state that a figure varies by, with the values that are written."""
     found: dict[str, tuple[str, ...]] = {}
-    if "layer" in card.follows:
+    followed = (card.written if isinstance(card, FigureCard) else ()) or card.follows
+    if "layer" in followed:
         found["layer"] = tuple(str(layer) for layer in view.layers)
-    for key, control in all_controls().items():
-        if key in card.follows and isinstance(control, Choice):
+    if "centred" in followed:
+        found["centred"] = ("0", "1")
+    for key, each in all_controls().items():
+        control = settled(each, view.opened)
+        if key in followed and isinstance(control, Choice) and control.written:
             found[key] = tuple(control.values)
     if len(list(_all(found))) > MOST_STATES:
         found = {key: values for key, values in found.items() if key == "layer"}
@@ -259,7 +265,3 @@ def _ranges(card: Card, view: View) -> dict[str, tuple[str, ...]]:
 
 def _all(ranges: dict[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
     return product(*ranges.values())
-
-
-def _is_followed(control: Choice, cards: tuple[Card, ...]) -> bool:
-    return any(control.key in card.follows for card in cards)

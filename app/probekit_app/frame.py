@@ -10,6 +10,7 @@ from dash import html
 
 from probekit.errors import ProbekitError
 from probekit_app import shell
+from probekit_app.controls import settled
 from probekit_app.missing import missing
 from probekit_app.page import pages
 from probekit_app.selection_bar import selection_bar
@@ -115,7 +116,8 @@ def page_content(page: Page, view: View) -> Component:
 
 
 def _controls(page: Page, view: View) -> Component:
-    shown = [shell.control(each, view.option(each.key)) for each in page.controls]
+    known = [settled(each, view.opened) for each in page.controls]
+    shown = [shell.control(each, view.option(each.key) or each.default) for each in known]
     return html.Div(shown, className="controls", role="group", **{"aria-label": "Controls"})
 
 

@@ -85,7 +85,7 @@ def dress(
     _frame(content, theme=theme, height=height)
     if layers:
         _under_strip(content, layers)
-    caption = " ".join(words(note["text"]) for note in captions)
+    caption = " ".join(words(note["text"].replace("<br>", " · ")) for note in captions)
     return Dressed(content, words(title), caption)
 
 

@@ -39,6 +39,7 @@ def missing(view: View, needs: tuple[str, ...]) -> Missing | None:
     wanted = tuple(dict.fromkeys(instrument_of(group) for group in lacking))
     left_out = view.run.manifest.estimators.get("left_out", {})
     reason = " ".join(str(left_out[name]) for name in wanted if name in left_out)
+    reason = f"The study left it out: {reason}" if reason else ""
     return Missing(wanted, reason, command(view, wanted))
 
 

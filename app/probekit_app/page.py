@@ -43,6 +43,8 @@ class Page:
         Groups of results without which the page shows how to compute them, and nothing else.
     controls
         Its own controls, in a bar above the cards.
+    card_controls
+        Controls that its cards show themselves, with ``shell.control``; not in the bar.
     layout
         Instead of the cards one under another: any component, in which ``shell.slot(card)`` is
         the place of a card.
@@ -61,6 +63,7 @@ class Page:
     cards: tuple[Card, ...] = ()
     needs: tuple[str, ...] = ()
     controls: tuple[Control, ...] = ()
+    card_controls: tuple[Control, ...] = ()
     layout: Callable[[View], Component] | None = None
     without_run: bool = False
     exported: bool = True
@@ -97,4 +100,8 @@ def pages() -> dict[str, Page]:
 
 def all_controls() -> dict[str, Control]:
     """Controls of every page by key, so that an address keeps what another page has set."""
-    return {control.key: control for page in pages().values() for control in page.controls}
+    return {
+        control.key: control
+        for page in pages().values()
+        for control in (*page.controls, *page.card_controls)
+    }

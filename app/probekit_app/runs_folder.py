@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from probekit.errors import InputError, ProbekitError, RunError
 from probekit.runs import Run, open_run
+from probekit_app.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,11 +45,14 @@ class OpenedRun:
         The run.
     stamp
         Changes when the run on disk does.
+    kept
+        What pages have made of it and ask for again.
     """
 
     name: str
     run: Run
     stamp: Stamp
+    kept: Kept = field(default_factory=Kept, compare=False, repr=False)
 
     @cached_property
     def groups(self) -> frozenset[str]:

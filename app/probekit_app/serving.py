@@ -32,6 +32,8 @@ def serve(
     port: int = PORT,
     token: str | None = None,
     names: Sequence[str] = (),
+    read_only: bool = False,
+    allow_studies: bool = False,
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the workbench until interrupted.
@@ -48,25 +50,50 @@ def serve(
         What visitors from other machines must know; made up when ``host`` is not this machine.
     names
         Further host names that visitors may use.
+    read_only
+        Visitors look and start nothing.
+    allow_studies
+        Visitors from other machines may start studies too; on this machine they may anyway.
     ready
         Told the address once it answers.
 
     Raises
     ------
     InputError
-        The port is taken, or the token is too short to keep anybody out.
+        The port is taken, the token too short, or it is to be read-only and to start studies.
     """
     token = checked_token(host, token)
-    app = create_app(runs, model=model, hosts=(*LOOPBACK, *host_names(host, names)), token=token)
+    studies = may_start(host, read_only=read_only, allow_studies=allow_studies)
+    known = (*LOOPBACK, *host_names(host, names))
+    app = create_app(runs, model=model, hosts=known, token=token, studies=studies)
     server = make_server(app, host=host, port=port)
     threading.Thread(target=warm_up, daemon=True).start()
     if ready is not None:
-        shown = f"[{host}]" if ":" in host else host
-        ready(f"http://{shown}:{server.port}/" + (f"?token={token}" if token else ""))
+        ready(address_of(host, server.port, token=token))
     try:
         server.serve_forever()
     finally:
         server.server_close()
+
+
+def address_of(host: str, port: int, *, token: str = "") -> str:
+    """What to open in a browser."""
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}/" + (f"?token={token}" if token else "")
+
+
+def may_start(host: str, *, read_only: bool, allow_studies: bool) -> bool:
+    """Whether visitors may start studies: those of this machine, unless it is read-only.
+
+    Raises
+    ------
+    InputError
+        Both are asked for.
+    """
+    if read_only and allow_studies:
+        msg = "read_only and allow_studies exclude each other. Got both: drop one of the two."
+        raise InputError(msg)
+    return allow_studies or (host in _HERE and not read_only)
 
 
 def host_names(host: str, names: Sequence[str]) -> tuple[str, ...]:

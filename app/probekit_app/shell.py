@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dash import dcc, html
 
 from probekit_app.cards import FigureCard, GridCard, PanelCard
-from probekit_app.controls import Choice, Number
+from probekit_app.controls import Choice, Number, Text
 from probekit_app.looks import MARGIN_LEFT, MARGIN_RIGHT
 from probekit_app.missing import Missing
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dash.development.base_component import Component
 
     from probekit_app.cards import Card
-    from probekit_app.controls import Control, Text
+    from probekit_app.controls import Control
     from probekit_app.view import View
 
 GRAPH_CONFIG = {"displayModeBar": False, "displaylogo": False, "showSendToCloud": False}
@@ -94,7 +94,8 @@ def plain(card: GridCard) -> PanelCard:
 
 def _table(card: GridCard, view: View) -> Component:
     fields = {
-        str(each["field"]): str(each.get("headerName", each["field"])) for each in card.columns
+        str(each["field"]): str(each.get("headerName", each["field"]))
+        for each in card.columns_of(view)
     }
     head = html.Tr([html.Th(words, scope="col") for words in fields.values()])
     rows = [
@@ -150,17 +151,17 @@ def _place(view: View, card: Card, address: str, key: str) -> Component:
         said = {"aria-label": card.reading}
         return html.Div([html.Div(graph, className="plot", role="img", **said), *line])
     if isinstance(card, GridCard):
-        return _grid(card, identity)
+        return _grid(card, identity, card.columns_of(view))
     store = dcc.Store(id=part_id("html", address, kind=card.kind, key=key))
     return html.Div([store, html.Div(className="panel")])
 
 
-def _grid(card: GridCard, identity: dict[str, str]) -> Component:
+def _grid(card: GridCard, identity: dict[str, str], columns: list[dict[str, Any]]) -> Component:
     from dash_ag_grid import AgGrid
 
     return AgGrid(
         id=identity,
-        columnDefs=[dict(column) for column in card.columns],
+        columnDefs=columns,
         rowData=[],
         columnSize="responsiveSizeToFit",
         defaultColDef={"sortable": True, "filter": True, "resizable": True, "cellClass": "bidi"},
@@ -228,7 +229,7 @@ def state(heading: str, text: str, *, kind: str = "") -> Component:
 def not_computed(found: Missing) -> Component:
     """The state of a view whose analysis the run does not have."""
     names = ", ".join(found.analyses)
-    reason = [html.P(f"The study left it out: {found.reason}")] if found.reason else []
+    reason = [html.P(found.reason)] if found.reason else []
     return html.Div(
         [
             html.Strong(f"Not computed in this run: {names}"),
@@ -252,8 +253,10 @@ def control(each: Control, value: str) -> Component:
         shown = _buttons(each, value) if len(each.values) <= MOST_BUTTONS else _menu(each, value)
     elif isinstance(each, Number):
         shown = _slider(each, value)
-    else:
+    elif isinstance(each, Text):
         shown = _field(each, value)
+    else:  # what there is to choose is not known before a run is
+        shown = html.Span()
     return html.Div(
         [html.Span(each.label, className="label"), shown], className="control", title=each.help
     )

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from probekit_app.controls import settled
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -135,7 +137,8 @@ def parse(
         elif key == "vs":
             changed, problem = _other(value, others)
         elif controls is not None and key in controls:
-            changed, problem = _option(state, key, value=value, control=controls[key])
+            control = settled(controls[key], opened)
+            changed, problem = _option(state, key, value=value, control=control)
         else:
             changed, problem = {}, _unknown(key)
         state = state.with_(**changed)

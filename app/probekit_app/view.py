@@ -14,6 +14,7 @@ from probekit.figures.languages import LanguageStyle, language_styles
 if TYPE_CHECKING:
     from probekit.runs import Run
     from probekit.selection import LayerSelection
+    from probekit_app.jobs import Jobs
     from probekit_app.page import Page
     from probekit_app.runs_folder import OpenedRun, RunsFolder
     from probekit_app.state import State
@@ -41,6 +42,8 @@ class View:
         Whether it is for the static export: nothing there asks a server.
     key
         Of a slot that a page has several times (see ``cards.slot``).
+    jobs
+        Studies that the page may start; None where it may not.
     """
 
     runs: RunsFolder
@@ -52,6 +55,7 @@ class View:
     page: Page | None = None
     site: bool = False
     key: str = ""
+    jobs: Jobs | None = None
 
     @property
     def run(self) -> Run:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from probekit_app.cards import Card
+    from probekit_app.jobs import Jobs
     from probekit_app.page import Page
     from probekit_app.runs_folder import OpenedRun, RunsFolder
     from probekit_app.state import Parsed
@@ -71,12 +72,17 @@ class Workbench:
         Model for live views; empty without one.
     site
         Whether it draws for the static export.
+    jobs
+        Studies that the page may start; None where it may not.
     """
 
-    def __init__(self, runs: RunsFolder, *, model: str = "", site: bool = False) -> None:
+    def __init__(
+        self, runs: RunsFolder, *, model: str = "", site: bool = False, jobs: Jobs | None = None
+    ) -> None:
         self.runs = runs
         self.model = model
         self.site = site
+        self.jobs = jobs
         self._drawn: OrderedDict[tuple[Any, ...], Drawn] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -121,6 +127,7 @@ class Workbench:
             opened_b=other,
             model=self.model,
             site=self.site,
+            jobs=self.jobs,
             key=key,
         )
 
@@ -157,6 +164,8 @@ class Workbench:
     def _draw(self, card: Card, view: View, theme: Theme) -> Drawn:
         try:
             lacking = missing(view, card.needs)
+            if lacking is None and isinstance(card, FigureCard) and card.lacks is not None:
+                lacking = card.lacks(view)
             return Drawn(problem=lacking) if lacking else _shown(card, view, theme)
         except (ProbekitError, OSError) as error:
             return Drawn(problem=str(error))

@@ -78,10 +78,17 @@ def answer(view: View) -> Component:
         return shell.state("No rule applies", text)
     headline, *rest = str(chosen).splitlines()
     notes = [html.Li(line.strip().removeprefix("- ").removeprefix("! ")) for line in rest]
+    mark = html.Span(className=f"mark {chosen.status}")
     return html.Div(
-        [html.P([html.Span(className=f"mark {chosen.status}"), headline]), html.Ul(notes)],
-        className="answer",
+        [html.P([mark, headline]), _to_trainers(view), html.Ul(notes)], className="answer"
     )
+
+
+def _to_trainers(view: View) -> Component:
+    """The way to the page that writes this for PEFT and the others."""
+    words = "Use these layers: PEFT and other trainers, other rules"
+    path = "selection.html" if view.site else "/selection"
+    return html.P(html.A(words, href=path, **{"data-page": path}), className="fine")
 
 
 def answer_code(view: View) -> str:

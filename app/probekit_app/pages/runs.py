@@ -69,9 +69,19 @@ def layout(view: View) -> Component:
     table = html.Table(
         [html.Caption(caption), html.Thead(head), html.Tbody(rows)], className="runs"
     )
-    return html.Div(
+    place = html.Div(
         table, className="table-scroll", tabIndex=0, role="region", **{"aria-label": "Runs"}
     )
+    return html.Div([place, *_new_study(view)])
+
+
+def _new_study(view: View) -> list[Component]:
+    """A link to the form, where studies may be started."""
+    if view.jobs is None:
+        return []
+    running = sum(job.state == "running" for job in view.jobs.listed())
+    words = "New study (one is running)" if running else "New study"
+    return [html.P(html.A(words, href="/study", **{"data-page": "/study"}))]
 
 
 def _row(found: Listed, view: View) -> Component:
@@ -134,6 +144,7 @@ def _empty(view: View) -> Component:
             html.Strong("No runs here yet"),
             html.P("This makes one from the built-in model and text:"),
             html.Div(html.Code(f"probekit demo -o {view.runs.root}/demo"), className="command"),
+            *_new_study(view),
         ],
         className="state",
     )

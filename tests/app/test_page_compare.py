@@ -1,0 +1,81 @@
+"""Page Compare in a browser: choosing the second run, a measure, and what the table sets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from probekit.figures.compare import WORDS
+from probekit_app.page import pages
+from probekit_app.pages import compare
+
+READY = ".slot-figure[data-ready='1']"
+BOTH = "/compare?run=base&vs=group/other"
+
+
+@pytest.fixture
+def view(bench):
+    found, _ = bench.look("?run=base&vs=group/other")
+    return replace(found, page=pages()["/compare"])
+
+
+def test_without_a_second_run_there_is_one_to_choose(page, address):
+    page.goto(address + "/compare?run=base")
+    page.get_by_text("Choose a second run").wait_for()
+    page.locator("#page").get_by_role("link", name="group/other").click()
+    page.wait_for_selector(READY)
+    assert "vs=group" in page.url
+    page.get_by_text("none of").first.wait_for()
+    assert page.get_by_text("same weights, same text").is_visible()
+
+
+def test_the_measure_and_the_table_are_one_state(page, address):
+    page.goto(address + BOTH)
+    page.wait_for_selector(READY)
+    page.get_by_role("combobox", name="Measure").select_option(label="P@1")
+    page.locator(".annotation-text", has_text="P@1: other − base").wait_for()
+    assert "compare.measure=alignment" in page.url
+    row = page.locator(".ag-row", has_text="LRDS (raw)").first
+    row.locator(".ag-cell").first.click()
+    page.locator(".annotation-text", has_text="LRDS (raw): other − base").wait_for()
+    chosen = page.get_by_role("combobox", name="Measure")
+    assert chosen.input_value() == "regions/lrds"
+
+
+def test_the_numbers_are_those_of_the_comparison(bench, view):
+    found = view.run.diff(view.other)
+    for row, expected in zip(compare.rows(view), found.rows(), strict=True):
+        assert row["words"] == WORDS.get(expected["measure"], row["words"])
+        assert (row["change"], row["low"]) == (expected["change"], expected["low"])
+    card = pages()["/compare"].card("curves")
+    drawn = bench.rows(card, view)
+    assert [row["b − a"] for row in drawn if "b − a" in row] or drawn
+
+
+def test_the_code_makes_the_same_figure(view):
+    scope = {}
+    code = compare.layer_code(view).replace(".show()", "")
+    lines = code.strip().splitlines()
+    exec("\n".join([*lines[:-1], f"figure = {lines[-1]}"]), scope)
+    assert scope["figure"].to_json() == compare.by_layer(view).to_json()
+
+
+def test_every_measure_of_the_run_can_be_chosen(view):
+    compared = compare.comparison(view)
+    assert set(compared.differences) <= set(compare.measures(view.opened))
+    assert set(compare.measures(view.opened)) <= {*compared.differences, *compared.left_out}
+
+
+def test_runs_that_share_no_language_say_so(bench, view, monkeypatch):
+    from probekit.errors import LanguageError
+
+    def refuse(_self, _other, **_options):
+        msg = "runs to compare must share a language."
+        raise LanguageError(msg)
+
+    monkeypatch.setattr("probekit.runs.Run.diff", refuse)
+    opened = replace(view.opened, kept=type(view.opened.kept)())
+    shown = compare.layout(replace(view, opened=opened))
+    assert "cannot be compared" in str(shown)
+    assert "share a language" in str(shown)
