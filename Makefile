@@ -8,7 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test check notebooks bench format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/probekit demo
@@ -20,6 +20,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# every notebook from top to bottom, on the example run and the built-in model
+notebooks: $(VENV)/.dev
+	$(BIN)/python notebooks/run_all.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

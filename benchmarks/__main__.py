@@ -16,7 +16,18 @@ from typing import Any
 from benchmarks.apart import measure_apart
 from benchmarks.common import Row, machine, table
 
-NAMES = ("cka", "alignment", "probes", "pass", "dtype", "memory", "neurons", "lens")
+NAMES = (
+    "cka",
+    "alignment",
+    "probes",
+    "pass",
+    "dtype",
+    "memory",
+    "neurons",
+    "lens",
+    "workbench",
+    "erase",
+)
 
 
 def rows(name: str, result: dict[str, Any]) -> list[Row]:

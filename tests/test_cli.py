@@ -18,8 +18,16 @@ from tests.texts import parallel
 from tests.tiny import save_tiny
 
 COMMANDS = (
+    "pack",
+    "unpack",
+    "facts",
+    "teach",
+    "erase",
+    "sweep",
     "dashboard",
+    "diff",
     "run",
+    "preflight",
     "demo",
     "show",
     "select",
@@ -253,7 +261,8 @@ def test_select_prints_a_document_and_reasons_apart(probekit, finished_run):
     assert bare == flagged
     document = json.loads(bare.out)
     assert document == finished_run.select().to_document()
-    assert bare.err.splitlines() == document["selection"]["reasons"]
+    warnings = [f"warning: {text}" for text in finished_run.select().warnings]
+    assert bare.err.splitlines() == [*document["selection"]["reasons"], *warnings]
     assert bare.code == (1 if document["selection"]["status"] == "no_signal" else 0)
 
 

@@ -15,17 +15,20 @@ PACKAGE = ROOT / "probekit"
 #: The ladder, lowest first. A room may import from rooms below its rung, never from its own rung
 #: (other than itself) or above.
 LADDER: tuple[tuple[str, ...], ...] = (
-    ("errors",),
+    ("errors", "cache"),
     ("sites",),
     ("models", "measures", "corpora"),
     ("capture",),
     ("logit_lens", "probing"),
+    ("facts",),
     ("instruments", "runs"),
     ("studies", "ablation"),
     ("selection",),
+    ("erasure",),
     ("figures",),
     ("report",),
     ("cli",),
+    ("__main__",),
 )
 RUNG = {room: height for height, rooms in enumerate(LADDER) for room in rooms}
 

@@ -12,10 +12,15 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from probekit.cli import causes as causes
+from probekit.cli import compare as compare
 from probekit.cli import dashboard as dashboard
+from probekit.cli import erasure as erasure
 from probekit.cli import export as export
+from probekit.cli import facts as facts
 from probekit.cli import lenses as lenses
 from probekit.cli import models as models
+from probekit.cli import packing as packing
+from probekit.cli import preflight as preflight
 from probekit.cli import runs as runs
 from probekit.cli.app import BAD_INPUT, FINDINGS, INTERRUPTED, STOPPED, app
 from probekit.errors import InputError, InterruptedRun, ProbekitError, StorageError

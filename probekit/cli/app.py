@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from probekit.errors import InterruptedRun
+from probekit.errors import InterruptedRun, ProbekitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -66,15 +66,35 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(","))
 
 
-def with_progress(work: Callable[[Any], Any]) -> Any:
-    """Do work under a progress bar, which is closed whatever happens."""
+def with_progress(work: Callable[[Any], Any], *, file: Path | None = None) -> Any:
+    """Do work under a progress bar, which is closed whatever happens; into a file too, if named."""
     from probekit.studies.progress import TerminalProgress
 
     bar = TerminalProgress()
     try:
-        return work(bar)
+        return work(bar) if file is None else _with_file(work, bar, file)
     finally:
         bar.close()
+
+
+def _with_file(work: Callable[[Any], Any], bar: Any, file: Path) -> Any:
+    """Do work whose end is written down as well, whatever it is."""
+    from probekit.studies.progress_file import FileProgress
+
+    told = FileProgress(file, bar)
+    try:
+        done = work(told)
+    except (KeyboardInterrupt, InterruptedRun) as error:
+        told.end("interrupted", str(error) or STOPPED)
+        raise
+    except ProbekitError as error:
+        told.end("failed", f"{type(error).__name__}: {error}")
+        raise
+    except BaseException as error:
+        told.end("failed", f"it broke off ({type(error).__name__}); the log says more")
+        raise
+    told.end("finished", "")
+    return done
 
 
 def show_parts(content: str | Iterable[Any]) -> None:

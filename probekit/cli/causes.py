@@ -24,10 +24,13 @@ def ablate(
         bool, typer.Option("--by-layer", help="Neurons of the thresholds by layer.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Of draws and resamples.")] = 0,
+    save: Annotated[
+        bool, typer.Option("--save", help="Keep the result in the run's folder; pages show it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Zero each language's neurons: what every language loses, beside random neurons."""
-    from probekit.ablation import ablate_run
+    from probekit.ablation import ablate_run, save_ablation
     from probekit.report import ablation_as_table
     from probekit.runs import open_run
     from probekit.studies import Study
@@ -52,4 +55,6 @@ def ablate(
             progress=bar,
         )
     )
+    if save:
+        save_ablation(run, result)
     show_parts(result.to_json() if as_json else ablation_as_table(result))

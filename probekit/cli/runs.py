@@ -54,6 +54,9 @@ def run(
         typer.Option("--set", help="A setting of an instrument, as in lens.positions=200."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of resamples.")] = None,
+    progress_file: Annotated[
+        Path | None, typer.Option(help="Also keep how far it is in this file, as JSON.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a study into a folder; the same command resumes it."""
@@ -80,7 +83,7 @@ def run(
     }
     overrides = {name: value for name, value in said.items() if value is not None}
     chosen = Study.from_yaml(study, **overrides) if study else Study.of(**overrides)
-    finished = with_progress(lambda bar: chosen.run(output, progress=bar))
+    finished = with_progress(lambda bar: chosen.run(output, progress=bar), file=progress_file)
     _print_run(finished, as_json=as_json)
 
 
@@ -133,8 +136,25 @@ def show(
 def select(
     folder: RunFolder,
     *,
-    rule: Annotated[str, typer.Option(help="plateau or mute.")] = "plateau",
+    rule: Annotated[str, typer.Option(help="plateau, mute, probe, lens or user.")] = "plateau",
     alpha: Annotated[float | None, typer.Option(help="Threshold factor of the rule mute.")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(help="Expression of the rule user: 'cka.mean > mean(cka.mean)'."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Languages that the choice may see: en,es. Others are not.")
+    ] = None,
+    held_out: Annotated[
+        str | None, typer.Option(help="Languages that the choice must not see: sw,hi.")
+    ] = None,
+    prefer: Annotated[
+        str | None, typer.Option(help="Target in the region: peak, earliest or deepest.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Another option of the rule: probability=0.7. Repeat it."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Nothing but JSON is ever printed here.")
     ] = False,
@@ -143,12 +163,33 @@ def select(
     del as_json  # taken so that every command that prints takes it
     from probekit.runs import open_run
 
-    chosen = open_run(folder).select(rule=rule, alpha=alpha)
+    options = _rule_options(settings, alpha=alpha, where=where, prefer=prefer)
+    languages = {"source": source, "held_out": held_out}
+    named = {name: listed(text) for name, text in languages.items() if text is not None}
+    chosen = open_run(folder).select(rule=rule, **named, **options)
     typer.echo(chosen.to_json())
-    for reason in chosen.reasons:
+    for reason in (*chosen.reasons, *(f"warning: {text}" for text in chosen.warnings)):
         typer.echo(reason, err=True)
     if chosen.status == "no_signal":
         raise typer.Exit(FINDINGS)
+
+
+def _rule_options(said: list[str] | None, **named: Any) -> dict[str, Any]:
+    """Options of a rule: those with a flag of their own, and ``probability=0.7``, read as YAML."""
+    import yaml
+
+    found = {name: value for name, value in named.items() if value is not None}
+    for text in said or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier() or name in found:
+            msg = f"--set must be NAME=VALUE, as in probability=0.7, once a name. Got {text!r}."
+            raise InputError(msg)
+        try:
+            found[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            msg = f"--set {name} must be a plain value. Got {value!r} instead; quote it."
+            raise InputError(msg) from error
+    return found
 
 
 def _settings(said: list[str] | None) -> dict[str, dict[str, Any]] | None:

@@ -1,0 +1,192 @@
+"""The workbench in a real browser: first paint, change of layer, bytes sent; against a bare page.
+
+Runs of three sizes: the example, 32 blocks × 12 languages, 80 blocks × 100 languages (stretched
+from the example, see ``stretched_run``). Server and headless Chromium share this machine. The
+floor is the same figure, drawn by plotly from a file of its own in the same browser: what no
+workbench can undercut. Times include the server, the wire and the drawing.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.common import Row, at_most
+from benchmarks.stretched_run import stretch
+from probekit.runs import open_run
+from probekit_app import example_runs
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+#: Name → blocks, languages; None is the example as it is.
+SIZES: dict[str, tuple[int, int] | None] = {
+    "example": None,
+    "32 × 12": (32, 12),
+    "80 × 100": (80, 100),
+}
+#: Name → seconds to first paint, milliseconds of a layer change at the median and at p95.
+TARGETS = {"example": (2.0, 150, 400), "32 × 12": (2.0, 150, 400), "80 × 100": (3.0, 300, 800)}
+VISITED = ("/overview", "/meet", "/neurons", "/probes", "/space", "/selection")
+CHANGES, VISITS = 24, 5
+
+#: Resolves when what a change asked for is on screen: no request is open for three frames.
+SETTLED = """
+window.__open = 0; window.__last = 0;
+const plain = window.fetch;
+window.fetch = (...given) => {
+  window.__open += 1;
+  return plain(...given).finally(() => { window.__open -= 1; window.__last = performance.now(); });
+};
+window.__settled = (ready) => new Promise((done) => {
+  let quiet = 0;
+  const look = () => {
+    quiet = window.__open === 0 && ready() ? quiet + 1 : 0;
+    if (quiet > 2) done(performance.now()); else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+});
+"""
+DRAWN = "() => document.querySelector('.js-plotly-plot .main-svg') !== null"
+BYTES = "() => performance.getEntriesByType('resource').reduce((n, e) => n + e.transferSize, 0)"
+CHANGE = """async (key) => {
+  const start = performance.now();
+  performance.clearResourceTimings();
+  document.getElementById('layer').dispatchEvent(
+    new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+  await new Promise((next) => requestAnimationFrame(next));
+  const end = await window.__settled(() => true);
+  return end - start;
+}"""
+
+
+@contextmanager
+def served(runs: Path) -> Iterator[str]:
+    """The address of a server of its own process, as a user starts it."""
+    start = "from probekit.cli import main; main()"
+    command = [sys.executable, "-c", start, "dashboard", str(runs), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            said = server.stdout.readline()
+            found = re.search(r"http://\S+?/", said)
+            if found is None:
+                sys.exit(f"the workbench did not start: {said!r}")
+            yield found.group().rstrip("/")
+        finally:
+            server.terminate()
+
+
+def paint(browser: Browser, address: str) -> tuple[float, int]:
+    """Seconds from asking for a page to its first figure, without a cache; bytes sent."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.add_init_script(SETTLED)
+    page.goto(address, wait_until="commit")
+    page.wait_for_function(DRAWN, timeout=60_000)
+    seconds = page.evaluate("async () => (await new Promise(requestAnimationFrame)) / 1000")
+    page.evaluate(f"() => window.__settled({DRAWN})")
+    sent = int(page.evaluate(BYTES))
+    context.close()
+    return float(seconds), sent
+
+
+def changes(page: Page, address: str, n: int) -> dict[str, Any]:
+    """Milliseconds of changes of layer on a page, after two to warm up, and bytes of one."""
+    page.goto(address)
+    page.wait_for_function("() => document.getElementById('layer') !== null", timeout=60_000)
+    page.evaluate("() => window.__settled(() => true)")
+    keys = ["ArrowLeft"] * (n // 2 + 2) + ["ArrowRight"] * (n // 2)
+    spent = [float(page.evaluate(CHANGE, key)) for key in keys][2:]
+    return {"milliseconds": spent, "bytes": int(page.evaluate(BYTES))}
+
+
+def visit(browser: Browser, address: str, run: str, *, quick: bool) -> dict[str, Any]:
+    """Everything about one run."""
+    overview = f"{address}/overview?run={run}"
+    cold = paint(browser, overview)
+    again = [paint(browser, overview) for _ in range(1 if quick else VISITS)]
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.add_init_script(SETTLED)
+    moved = {
+        path: changes(page, f"{address}{path}?run={run}", 2 if quick else CHANGES)
+        for path in VISITED
+    }
+    context.close()
+    return {
+        "cold_seconds": cold[0],
+        "paint_seconds": [seconds for seconds, _ in again],
+        "paint_bytes": again[-1][1],
+        "pages": moved,
+    }
+
+
+def floor(browser: Browser, folder: Path) -> float:
+    """Seconds until plotly alone has drawn the overview of the example from a file."""
+    figure = open_run(example_runs() / "example").plot.layers()
+    path = folder / "floor.html"
+    figure.write_html(path, include_plotlyjs=True)
+    spent = []
+    for _ in range(VISITS):
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        page = context.new_page()
+        page.goto(path.as_uri(), wait_until="commit")
+        page.wait_for_function(DRAWN)
+        spent.append(page.evaluate("async () => (await new Promise(requestAnimationFrame)) / 1000"))
+        context.close()
+    return float(median(spent))
+
+
+def measure(*, quick: bool = False) -> dict[str, Any]:
+    """First paint and changes of layer for every size of run."""
+    from playwright.sync_api import sync_playwright
+
+    example = open_run(example_runs() / "example")
+    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as tools:
+        chromium = shutil.which("chromium")
+        browser = tools.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        found: dict[str, Any] = {"floor_seconds": floor(browser, Path(scratch)), "sizes": {}}
+        for name, size in SIZES.items():
+            runs = Path(scratch) / name.replace(" ", "")
+            if size is None:
+                shutil.copytree(example.folder, runs / "run")
+            else:
+                stretch(example, runs / "run", blocks=size[0], languages=size[1])
+            with served(runs) as address:
+                found["sizes"][name] = visit(browser, address, "run", quick=quick)
+            shutil.rmtree(runs)
+        browser.close()
+    return found
+
+
+def rows(result: dict[str, Any]) -> list[Row]:
+    """Lines of the table."""
+    name = "workbench"
+    lines = [Row(name, "floor: plotly alone draws the figure", f"{result['floor_seconds']:.2f} s")]
+    for size, found in result["sizes"].items():
+        first, middle, most = TARGETS[size]
+        paint_s = median(found["paint_seconds"])
+        line = Row(name, f"{size}: first paint", f"{paint_s:.2f} s")
+        lines.append(at_most(line, paint_s, target=first, unit=" s"))
+        cold = f"{found['cold_seconds']:.2f} s"
+        lines.append(Row(name, f"{size}: first paint of a server's first visit", cold))
+        lines.append(Row(name, f"{size}: bytes to first paint", f"{found['paint_bytes']:,}"))
+        every = [ms for page in found["pages"].values() for ms in page["milliseconds"]]
+        p95 = quantiles(every, n=20)[-1]
+        mid = Row(name, f"{size}: change of layer, median", f"{median(every):.0f} ms")
+        lines.append(at_most(mid, median(every), target=middle, unit=" ms"))
+        tail = Row(name, f"{size}: change of layer, p95", f"{p95:.0f} ms")
+        lines.append(at_most(tail, p95, target=most, unit=" ms"))
+        for path, page in found["pages"].items():
+            value = f"{median(page['milliseconds']):.0f} ms, {page['bytes']:,} bytes"
+            lines.append(Row(name, f"{size}: change of layer on {path}", value))
+    return lines
