@@ -12,6 +12,7 @@ from probekit.figures.alignment import about, layer_name
 from probekit.figures.languages import DASHES, MARKERS, PALETTE, LanguageStyle, language_styles
 from probekit.figures.meet_measures import chosen_languages
 from probekit.figures.theme import GREY, INK, style
+from probekit.runs.maps import NO_CLASS, TextMap, classes_of, text_map
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from probekit.runs import Run
-    from probekit.runs.maps import TextMap
 
 #: More points than this are not drawn, but units evenly spaced; and the figure says so.
 MOST_POINTS = 2500
@@ -49,9 +49,9 @@ def space_map(
     method, centred
         As of :func:`probekit.runs.maps.text_map`.
     by
-        ``language``, ``script``, ``family`` or a label of the corpus.
+        What colours tell apart: ``language``, ``script``, ``family`` or a label of the corpus.
     unit
-        A unit whose translations are joined.
+        Its translations are joined.
     languages
         Those to draw; the axes are those of all.
     legend
@@ -59,14 +59,10 @@ def space_map(
 
     Raises
     ------
-    InputError
-        No such layer, method, label, unit or language.
-    RunError
-        The run has not got what the method needs.
+    InputError, RunError
+        As `text_map`, or no such unit or language.
     """
     import plotly.graph_objects as go
-
-    from probekit.runs.maps import text_map
 
     layer = nearest_block(run) if layer is None else layer
     found = text_map(run, layer=layer, method=method, centred=centred, by=by)
@@ -77,20 +73,24 @@ def space_map(
     if unit:
         _join(figure, run, found, unit=unit, rows=rows)
     _plane(figure, found, names=len(figure.data) * legend)
-    some = f" · {len(units)} of {len(found.units)} units drawn, evenly spaced"
-    said = found.said + (some if len(units) < len(found.units) else "")
     kind = "each language on its own mean" if centred else "as they lie"
     title = f"All texts at {layer_name(layer)}, {kind}, by {by}"
-    caption = about(run, said, interval=False)
-    return style(figure, title=title, caption=caption, height=620, hover="closest")
+    return style(
+        figure, title=title, caption=_caption(run, found, units), height=620, hover="closest"
+    )
+
+
+def _caption(run: Run, found: TextMap, units: np.ndarray) -> str:
+    """What the axes are; and how many units are drawn, where they are not all."""
+    every = len(units) == len(found.units)
+    some = "" if every else f" · {len(units)} of {len(found.units)} units drawn, evenly spaced"
+    return about(run, found.said + some, interval=False)
 
 
 def _classes(
     figure: go.Figure, run: Run, found: TextMap, *, by: str, at: tuple[list[int], np.ndarray]
 ) -> None:
     """The texts at these languages and units, a trace a class."""
-    from probekit.runs.maps import classes_of
-
     rows, units = at
     classes = classes_of(run, by)[np.ix_(rows, _in_run(run, found)[units])]
     for name, looks in class_styles(run, by).items():
@@ -126,8 +126,6 @@ def _in_run(run: Run, found: TextMap) -> np.ndarray:
 
 def class_styles(run: Run, by: str) -> dict[str, LanguageStyle]:
     """Class → look; of a language its own, of others by how common they are."""
-    from probekit.runs.maps import NO_CLASS, classes_of
-
     if by == "language":
         return language_styles(run.languages)
     counts = Counter(str(name) for name in classes_of(run, by).ravel())

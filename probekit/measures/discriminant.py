@@ -69,17 +69,13 @@ def discriminant(
         From `bootstrap_weights`.
     centred : bool
         Subtract each language's mean first, over the units that are not held out.
-    n_components : int
-        At most; there is one fewer than classes.
-    seed : int
-        Of the folds.
+    n_components, seed : int
+        Axes, at most one fewer than classes; of the folds.
 
     Raises
     ------
-    InputError
-        Fewer than two classes or ten units, or shapes that do not fit.
-    NumericalError
-        A value is not finite, or the vectors do not vary.
+    InputError, NumericalError
+        Fewer than two classes or ten units, or values that are not finite or do not vary.
     """
     pooled = check_pooled(pooled, min_units=2 * FOLDS, min_languages=1)
     n = pooled.shape[1]
@@ -90,8 +86,7 @@ def discriminant(
     z = project(pooled, centred=centred, n_components=rank).coordinates
     width = min(n_components, n_classes - 1)
     reference = _Axes(z, classes, np.ones(n, dtype=bool), centred=centred, width=width)
-    coordinates = np.zeros((*classes.shape, width))
-    hits = np.zeros(classes.shape)
+    coordinates, hits = np.zeros((*classes.shape, width)), np.zeros(classes.shape)
     for fold in range(FOLDS):
         out = fold_of == fold
         axes = _Axes(z, classes, ~out, centred=centred, width=width)

@@ -135,6 +135,6 @@ def test_settings_are_checked_by_their_instrument(fields, says):
 def test_settings_on_the_command_line_win_over_the_file_one_by_one(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text("options: {cka: {rogue_dimensions: 3}}\n", encoding="utf-8")
-    assert Study.from_yaml(path).options == {"cka": {"rogue_dimensions": 3}}
+    assert Study.from_yaml(path).options["cka"]["rogue_dimensions"] == 3
     over = Study.from_yaml(path, options={"cka": {"rogue_dimensions": 5}})
-    assert over.options == {"cka": {"rogue_dimensions": 5}}
+    assert over.options["cka"]["rogue_dimensions"] == 5
