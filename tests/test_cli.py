@@ -24,6 +24,7 @@ COMMANDS = (
     "teach",
     "erase",
     "sweep",
+    "verify",
     "dashboard",
     "diff",
     "run",

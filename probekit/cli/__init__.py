@@ -22,6 +22,7 @@ from probekit.cli import models as models
 from probekit.cli import packing as packing
 from probekit.cli import preflight as preflight
 from probekit.cli import runs as runs
+from probekit.cli import verification as verification
 from probekit.cli.app import BAD_INPUT, FINDINGS, INTERRUPTED, STOPPED, app
 from probekit.errors import InputError, InterruptedRun, ProbekitError, StorageError
 

@@ -12,19 +12,25 @@ from probekit.erasure.erase import Erased, erase
 from probekit.erasure.settings import ALGORITHMS, EraseSettings, TeachSettings
 from probekit.erasure.sweep import Sweep, sweep
 from probekit.erasure.teach import Taught, teach
+from probekit.erasure.verify import CHECKS, Report, Verdict, VerifySettings, verify
 
 __all__ = [
     "ALGORITHMS",
+    "CHECKS",
     "Contract",
     "EraseSettings",
     "Erased",
+    "Report",
     "Sweep",
     "Taught",
     "TeachSettings",
+    "Verdict",
+    "VerifySettings",
     "apply_delta",
     "check_contract",
     "erase",
     "fingerprint",
     "sweep",
     "teach",
+    "verify",
 ]

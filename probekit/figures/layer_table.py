@@ -60,7 +60,7 @@ def layers_by_layers(
     chosen = chosen_languages(run, languages)
     pair = kind == "across" and len(chosen) == 2 and "pairs" in data
     tables = _pair_tables(data, chosen) if pair else _mean_tables(data, kind)
-    layers = [int(each) for each in data["layer"]]
+    layers = [int(each) for each in data["layer"].to_numpy()]
     figure = go.Figure(_between(layers, tables, blank=kind == "within"))
     figure.add_trace(_nearest(layers, tables["value"], blank=kind == "within"))
     rows, columns = chosen if pair else ("a language", "another" if kind == "across" else "itself")

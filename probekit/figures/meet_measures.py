@@ -47,10 +47,10 @@ class PairMeasure:
     words: str
     data: xr.Dataset
 
-    @property
+    @cached_property
     def layers(self) -> list[int]:
         """−1 (the embedding), then every block."""
-        return [int(layer) for layer in self.data["layer"]]
+        return [int(layer) for layer in self.data["layer"].to_numpy()]
 
     @cached_property
     def tables(self) -> np.ndarray:

@@ -52,10 +52,8 @@ def space_map(
         What colours tell apart: ``language``, ``script``, ``family`` or a label of the corpus.
     unit
         Its translations are joined.
-    languages
-        Those to draw; the axes are those of all.
-    legend
-        Whether to name the colours.
+    languages, legend
+        Those to draw (the axes are those of all); whether to name the colours.
 
     Raises
     ------
@@ -75,9 +73,8 @@ def space_map(
     _plane(figure, found, names=len(figure.data) * legend)
     kind = "each language on its own mean" if centred else "as they lie"
     title = f"All texts at {layer_name(layer)}, {kind}, by {by}"
-    return style(
-        figure, title=title, caption=_caption(run, found, units), height=620, hover="closest"
-    )
+    caption = _caption(run, found, units)
+    return style(figure, title=title, caption=caption, height=620, hover="closest")
 
 
 def _caption(run: Run, found: TextMap, units: np.ndarray) -> str:
@@ -175,13 +172,17 @@ def _join(figure: go.Figure, run: Run, found: TextMap, *, unit: str, rows: list[
     import plotly.graph_objects as go
 
     points = found.points[rows, found.units.index(unit)]
-    middle = points.mean(axis=0)
+    middle = points.mean(axis=0).tolist()
     styles = language_styles(run.languages)
     codes = [run.languages[row] for row in rows]
-    for code, point in zip(codes, points, strict=True):
-        line = {"color": styles[code].colour, "width": 1.5}
-        ends = dict(zip(("x0", "y0", "x1", "y1"), (*middle.tolist(), *point.tolist()), strict=True))
-        figure.add_shape(type="line", line=line, **ends)
+    figure.layout.shapes = [
+        {
+            "type": "line",
+            "line": {"color": styles[code].colour, "width": 1.5},
+            **dict(zip(("x0", "y0", "x1", "y1"), (*middle, *point), strict=True)),
+        }
+        for code, point in zip(codes, points.tolist(), strict=True)
+    ]
     figure.add_trace(
         go.Scatter(
             x=points[:, 0],

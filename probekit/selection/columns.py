@@ -72,9 +72,9 @@ def column_from_interval(
     """Column whose resamples are drawn from its 95 % intervals, where only those were stored.
 
     A draw is ``value + z · (high - value) / 1.96`` for z ≥ 0, with ``value - low`` below; z is
-    standard normal and independent between blocks. Real resamples move all blocks together: independent
-    draws overstate the noise of a difference, so stability is understated. A draw of the left-out
-    kind adds the same deviation to the value without that language.
+    standard normal and independent between blocks. Real resamples move all blocks together:
+    independent draws overstate the noise of a difference, so stability is understated. A draw of
+    the left-out kind adds the same deviation to the value without that language.
 
     Parameters
     ----------

@@ -109,7 +109,7 @@ def page(browser: Browser) -> Iterator[Page]:
     complaints: list[str] = []
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     tab.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    tab.set_default_timeout(30_000)
+    tab.set_default_timeout(120_000)  # a model may have to load beside it
     yield tab
     context.close()
     assert complaints == []

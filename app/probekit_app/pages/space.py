@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dash import html
 
 from probekit.figures.space import class_styles
-from probekit.runs.maps import text_classes, umap_installed
+from probekit.runs.maps import classes_of, text_classes, umap_installed
 from probekit_app import shell
 from probekit_app.cards import FigureCard, PanelCard
 from probekit_app.controls import Choice, RunChoice
@@ -112,7 +112,12 @@ def colours(view: View) -> Component:
     looks = class_styles(view.run, by)
     if by == "language":
         return html.Span("Each language has the colour of its button above.", className="label")
-    shown = [language_label(name, name, colour=look.colour) for name, look in looks.items()]
+    there = set(classes_of(view.run, by).ravel())
+    shown = [
+        language_label(name, name, colour=look.colour)
+        for name, look in looks.items()
+        if name in there
+    ]
     return html.Div(shown, className="controls key")
 
 

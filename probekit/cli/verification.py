@@ -1,0 +1,130 @@
+"""The command that verifies an erasure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from probekit.cli.app import FINDINGS, Device, Dtype, Json, app, listed, show_parts
+
+if TYPE_CHECKING:
+    from probekit.models import Subject
+
+Base = Annotated[str, typer.Argument(help="The model before: hub id, folder or 'builtin'.")]
+ErasedModel = Annotated[str, typer.Argument(help="The model after, or a folder of a sweep.")]
+Selection = Annotated[
+    Path | None, typer.Option(help="What was allowed to move; else the erasure's own record.")
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting, as in relearn_steps=50.")
+]
+OtherWeights = Annotated[
+    bool, typer.Option("--other-weights", help="A selection made on other weights.")
+]
+Codes = Annotated[str | None, typer.Option(help="Codes, as in en,es.")]
+
+
+@app.command()
+def verify(
+    base: Base,
+    erased: ErasedModel,
+    *,
+    facts: Annotated[str, typer.Option(help="planted, cldr or a file of questions.")] = "planted",
+    selection: Selection = None,
+    source: Codes = None,
+    held_out: Codes = None,
+    languages: Codes = None,
+    checks: Annotated[str | None, typer.Option(help="Some, as in lens,relearn; all.")] = None,
+    settings: Settings = None,
+    other_weights: OtherWeights = False,
+    html: Annotated[Path | None, typer.Option(help="Also write a page.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write JSON.")] = None,
+    as_json: Json = False,
+    dtype: Dtype = "auto",
+    device: Device = "auto",
+) -> None:
+    """What an erasure left behind, language by language. Exit 1 when a language leaks."""
+    from probekit.cli.erasure import _facts, _settings, _with_steps
+    from probekit.erasure import verify as verify_erasure
+    from probekit.models import load
+
+    _refuse_places(output, html)
+    asked, said = _facts(facts, listed(languages) if languages else None), _settings(settings)
+    subject = load(base, dtype=dtype, device=device)  # type: ignore[arg-type]
+    after, record = _open(subject, erased, dtype=dtype, device=device)
+    report = _with_steps(
+        lambda bar: verify_erasure(
+            subject,
+            after,
+            asked,
+            selection=selection,
+            record=record,
+            source=listed(source) if source else (),
+            held_out=listed(held_out) if held_out else (),
+            checks=None if checks is None else listed(checks),
+            check_weights=not other_weights,
+            progress=bar,
+            **said,
+        )
+    )
+    _give(report, output=output, html=html, as_json=as_json)
+
+
+def _give(report: Any, *, output: Path | None, html: Path | None, as_json: bool) -> None:
+    """Write, print, and leave with 1 where something was found."""
+    text = json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
+    for path, content in ((output, text + "\n"), (html, report.to_html())):
+        if path is not None:
+            _write(path, content)
+    show_parts(text if as_json else report.table())
+    if not report.ok:
+        typer.echo(_finding(report), err=True)
+        raise typer.Exit(FINDINGS)
+
+
+def _open(base: Subject, erased: str, *, dtype: str, device: str) -> tuple[Subject, Any]:
+    """Erased model and the record of its erasure, where its folder has one."""
+    from probekit.erasure import apply_delta
+    from probekit.erasure.delta import DELTA, RECORD
+    from probekit.errors import ModelError
+    from probekit.models import load
+
+    folder, record = Path(erased), None
+    if (folder / RECORD).is_file():
+        try:
+            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            _ = record["target"]["names"], record["source"]
+        except (ValueError, KeyError, TypeError) as error:
+            msg = f"record {str(folder / RECORD)!r} is not one of 'probekit erase'. Remove it."
+            raise ModelError(msg) from error
+    if (folder / DELTA).is_file():
+        return apply_delta(base, folder), record
+    return load(erased, dtype=dtype, device=device), record  # type: ignore[arg-type]
+
+
+def _refuse_places(*paths: Path | None) -> None:
+    """A place that no file can be written to fails before a model loads."""
+    from probekit.errors import InputError
+
+    for path in paths:
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            msg = f"file {str(path)!r} must lie in a folder that exists. Give another path."
+            raise InputError(msg)
+
+
+def _write(path: Path, content: str) -> None:
+    from probekit.capture.shards import storage_errors
+
+    with storage_errors(path.parent):
+        path.write_text(content, encoding="utf-8", newline="\n")
+
+
+def _finding(report: Any) -> str:
+    if not report.contract_ok:
+        return str(report.contract_line())
+    if report.leaks:
+        return f"what was to be forgotten can still be had in {', '.join(report.leaks)}"
+    return "too few known facts to show anything in any language"

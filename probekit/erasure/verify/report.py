@@ -1,0 +1,203 @@
+"""What a verification found, as JSON, as a table, and as a page without scripts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from probekit.erasure.verify.verdicts import Verdict
+from probekit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SCHEMA = "erasure-report/1"
+COLUMNS = (
+    "language",
+    "",
+    "verdict",
+    "known",
+    "answered after",
+    "chance",
+    "retained after",
+    "best attack",
+    "nats rise",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A verification: every number in ``record``, the words in ``verdicts``.
+
+    Attributes
+    ----------
+    record
+        Plain values: what :meth:`to_json` gives.
+    """
+
+    record: dict[str, Any]
+
+    @cached_property
+    def verdicts(self) -> dict[str, Verdict]:
+        """By language."""
+        found = {}
+        for code, row in self.record["verdicts"].items():
+            cells: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in row.items() if k != "says"
+            }
+            found[code] = Verdict(**cells)
+        return found
+
+    @property
+    def leaks(self) -> tuple[str, ...]:
+        """Languages in which a fact that was to be forgotten can still be had."""
+        return tuple(code for code, verdict in self.verdicts.items() if verdict.leaks)
+
+    @property
+    def contract_ok(self) -> bool:
+        """No tensor moved that was not selected; also where nothing was said of a selection."""
+        return bool(self.record["contract"]["ok"])
+
+    @property
+    def ok(self) -> bool:
+        """Contract kept, no language leaks, and in one at least something could be shown."""
+        decided = any(verdict.word != "undecided" for verdict in self.verdicts.values())
+        return self.contract_ok and decided and not self.leaks
+
+    @property
+    def matrix(self) -> dict[str, Any]:
+        """One row, the source languages used; columns are languages, held-out ones apart."""
+        return dict(self.record["matrix"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, ``schema_version`` ``erasure-report/1``."""
+        return dict(self.record)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Report:
+        """Read what :meth:`to_json` gave.
+
+        Raises
+        ------
+        InputError
+            Another schema.
+        """
+        version = content.get("schema_version")
+        if version != SCHEMA:
+            msg = f"report must be {SCHEMA}. Got {version!r} instead: give a file of verify."
+            raise InputError(msg)
+        return cls(dict(content))
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Cells of :meth:`table`, as text, under ``COLUMNS``."""
+        return [self._row(code) for code in self.verdicts]
+
+    def _row(self, code: str) -> tuple[str, ...]:
+        record, verdict = self.record, self.verdicts[code]
+        forget = record["behaviour"]["forget"][code]
+        retain = record["behaviour"].get("retain", {}).get(code, {})
+        side = "source" if code in record["source"] else ""
+        side = "held out" if code in record["held_out"] else side
+        rise = record["fluency"].get(code)
+        best = verdict.best_attack
+        kept = forget.get("kept")
+        return (
+            code,
+            side,
+            str(verdict),
+            f"{forget['known']} of {forget['n']}",
+            _cell(kept),
+            f"{kept['chance']:.2f}" if kept else "",
+            _cell(retain.get("kept")),
+            f"{best['name']} {_cell(best)}, chance {best['chance']:.2f}" if best else "none run",
+            f"{rise['rise']:+.2f}" if rise else "",
+        )
+
+    def table(self) -> Iterator[Any]:
+        """Parts to print: contract, a row a language, what was run and what was not."""
+        from rich.table import Table
+        from rich.text import Text
+
+        yield Text(self.contract_line())
+        table = Table(box=None, padding=(0, 1), header_style="bold")
+        for name in COLUMNS:
+            table.add_column(name)
+        for row in self.rows():
+            table.add_row(*row)
+        yield table
+        for line in self.notes():
+            yield Text(line)
+
+    def contract_line(self) -> str:
+        """Contract in a line."""
+        found = self.record["contract"]
+        n, moved = found["n_tensors"], len(found["moved"])
+        if not found["checked"]:
+            return f"contract not checked (no selection given): {moved} of {n} tensors moved"
+        if found["ok"]:
+            return f"contract kept: {moved} of {n} tensors moved, all selected"
+        first = (*found["extra"], *found["missing"])[0]
+        count = len(found["extra"]) + len(found["missing"])
+        return f"contract BROKEN: {count} of {n} tensors moved or are missing (first: {first})"
+
+    def notes(self) -> list[str]:
+        """Attacks that were run, those that were not and why, and how to read the table."""
+        run = ", ".join(self.record["attacks"]) or "none"
+        skipped = [f"not run: {name} ({why})" for name, why in self.record["skipped"].items()]
+        return [
+            f"attacks run: {run}. Shares are of facts the base knows, with 95 % intervals.",
+            "'erased' means that no attack that was run beats chance, not that a fact is gone.",
+            *skipped,
+            *self.record["notes"],
+        ]
+
+    def to_html(self) -> str:
+        """One page, no script, readable in light and dark."""
+        head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in self.rows()
+        )
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes())
+        values = escape(json.dumps(self.record, indent=1, ensure_ascii=False))
+        return _PAGE.format(
+            title=escape(f"Verification of {self.record['erased']['source']}"),
+            contract=escape(self.contract_line()),
+            head=head,
+            body=body,
+            notes=notes,
+            values=values,
+        )
+
+    def __str__(self) -> str:
+        words = "; ".join(f"{code}: {verdict}" for code, verdict in self.verdicts.items())
+        return f"{self.contract_line()}. {words}"
+
+
+def _cell(cell: Mapping[str, Any] | None) -> str:
+    if not cell:
+        return ""
+    return f"{cell['success']:.2f} [{cell['low']:.2f}, {cell['high']:.2f}]"
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }}
+body {{ max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }}
+.wide {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
+th, td {{ text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8886; }}
+pre {{ overflow: auto; max-height: 30rem; }}
+</style></head><body>
+<h1>{title}</h1><p>{contract}</p>
+<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>
+<ul>{notes}</ul>
+<details><summary>All values</summary><pre>{values}</pre></details>
+</body></html>
+"""

@@ -1,0 +1,111 @@
+"""Shares of facts beside their chance: every attack is told by these numbers.
+
+Facts are the units. An interval is a bootstrap over facts, Clopper and Pearson's where all agree.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.stats import binom
+
+from probekit.facts.intervals import mean_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from probekit.facts.question import FactSet
+    from probekit.facts.scores import Scores
+
+#: One-sided level at which a share is above chance.
+ALPHA = 0.025
+
+Key = tuple[str, str]  # language, fact
+Known = dict[str, tuple[str, ...]]  # language: facts
+
+
+def share(values: Sequence[float], chance: Sequence[float], *, seed: int = 0) -> dict[str, Any]:
+    """Share of facts with its interval, what chance gives, and whether it is above that.
+
+    ``p_value`` is ``P(X ≥ hits)`` of a binomial with the mean chance, one-sided (conservative where
+    chances differ); ``above`` is ``p_value ≤ .025``.
+
+    Parameters
+    ----------
+    values
+        One a fact, 0 or 1.
+    chance
+        What each would be with no knowledge.
+
+    Raises
+    ------
+    InputError
+        No fact.
+    """
+    hits = np.asarray(values, dtype=np.float64)
+    low, high = mean_interval(hits, seed=seed)
+    luck = float(np.mean(chance))
+    p_value = float(binom.sf(round(hits.sum()) - 1, len(hits), luck))
+    return {
+        "n": len(hits),
+        "success": float(hits.mean()),
+        "low": low,
+        "high": high,
+        "chance": luck,
+        "p_value": p_value,
+        "above": p_value <= ALPHA,
+    }
+
+
+def best_of(cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Cell of the smallest p-value, which is multiplied by how many were tried (Bonferroni)."""
+    best = min(cells, key=lambda cell: (cell["p_value"], -cell["success"]))
+    p_value = min(1.0, best["p_value"] * len(cells))
+    return {**best, "p_value": p_value, "above": p_value <= ALPHA}
+
+
+def can_show(n: int, chance: float) -> bool:
+    """Whether ``n`` of ``n`` right would beat chance: fewer facts can prove nothing."""
+    return n > 0 and chance**n <= ALPHA
+
+
+def by_key(facts: FactSet, right: NDArray[np.bool_]) -> dict[Key, bool]:
+    """Whether every question of a fact is right, by language and fact."""
+    found: dict[Key, bool] = {}
+    for question, ok in zip(facts, right, strict=True):
+        key = (question.language, question.fact)
+        found[key] = found.get(key, True) and bool(ok)
+    return found
+
+
+def chance_by_key(facts: FactSet) -> dict[Key, float]:
+    """``1 / choices`` of every fact, 0 where it is open."""
+    return {(q.language, q.fact): 1 / len(q.choices) if q.choices else 0.0 for q in facts}
+
+
+def exact_known(scores: Scores) -> Known:
+    """Facts whose every question is answered token by token, by language."""
+    right = by_key(scores.facts, scores.exact)
+    return {
+        code: tuple(f for (language, f), ok in right.items() if language == code and ok)
+        for code in scores.facts.languages
+    }
+
+
+def shares_of(
+    hits: Mapping[Key, float],
+    chance: Mapping[Key, float],
+    known: Known,
+    *,
+    seed: int = 0,
+) -> dict[str, dict[str, Any]]:
+    """:func:`share` of the known facts of every language that has some."""
+    found = {}
+    for code, facts in known.items():
+        keys = [(code, fact) for fact in facts if (code, fact) in hits]
+        if keys:
+            found[code] = share([hits[k] for k in keys], [chance[k] for k in keys], seed=seed)
+    return found
