@@ -307,6 +307,8 @@ STOPPED_BY_SIGNAL = """
 import os, signal, sys
 from probekit.capture import engine
 forward, seen, name = engine._Reader._forward, [], sys.argv.pop()
+# a shell starts what it puts in the background deaf to Ctrl-C
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def stop(self, rows):
     seen.append(1)

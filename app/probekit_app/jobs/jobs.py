@@ -275,11 +275,13 @@ class Jobs:
 
     def _settled(self, job: Job) -> Job:
         """The job, with its end written down when its process is gone."""
-        if job.state != "running" or process.is_alive(job.pid, job.born):
+        if process.is_alive(job.pid, job.born):
             return job
         child = self._children.pop(job.pid, None)
         # its threads can outlive the first of them by a moment
         code = None if child is None else child.wait()
+        if job.state != "running":  # or another server over this folder wrote its end down
+            return job
         told = self._told(job)
         state, message = self._ending(job, told, code)
         over = self._now(job).with_(state=state, message=message, log=self._tail(job.name))
