@@ -7,7 +7,7 @@ a step with the plain way. Memory: the tensors that move, four times over, and t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from probekit.erasure.delta import DELTA, RECORD, apply_delta, write_delta
 from probekit.erasure.exam import Report, best, largest_fall, make_exam
 from probekit.erasure.job import Job, make_job, require_known
 from probekit.erasure.loop import Log, Loop, LoopSettings, Verdict
+from probekit.erasure.memory import Memory
 from probekit.erasure.objectives import Material, make_objective
 from probekit.erasure.progress import SilentSteps, StepProgress
 from probekit.erasure.settings import EraseSettings
@@ -95,6 +96,7 @@ def erase(
     allow_tied: bool = False,
     allow_unknown: bool = False,
     one_language: bool = False,
+    memory: Memory | None = None,
     progress: StepProgress | None = None,
     **settings: Any,
 ) -> Erased:
@@ -112,6 +114,8 @@ def erase(
         Where to write it, resuming what was begun there (None: memory only); only what moved.
     check_weights, allow_tied, allow_unknown, one_language
         Switch off a refusal; see the errors.
+    memory
+        Given to several erasures of one base, it is asked once.
     progress, **settings
         Told how far it is; fields of :class:`EraseSettings`, such as ``max_steps=100``.
 
@@ -128,6 +132,7 @@ def erase(
     how = EraseSettings.of(algorithm, settings)
     target = target_of(subject, selection, check_weights=check_weights, allow_tied=allow_tied)
     job = make_job(subject, facts, source=source, target=target, how=how, one_language=one_language)
+    job = replace(job, memory=Memory() if memory is None else memory)
     place = _place(job, folder, delta=delta)
     return _resume(job, place, progress or SilentSteps(), delta=delta, unknown=allow_unknown)
 
@@ -169,16 +174,17 @@ def _make(
         whole = 0 if delta else bytes_of(copy.model.parameters())
         place.open(job.subject, needed=room + whole)
     told.say(f"asking what {job.subject.source} knows")
-    before = job.report(job.subject, job.asked)
+    before, knew = job.before()
     notes = [] if allow_unknown else require_known(job, before)
-    hashes = fingerprint(job.subject)
+    hashes = job.tensors()
     log, derived = _train(job, copy, before, place=place, told=told)
     copy.model.requires_grad_(requires_grad=False)
     after_hashes = fingerprint(copy)
     allowed = [*_may_move(job, derived, moving), *job.target.tied]
     contract = check_contract(hashes, after_hashes, allowed).require()
     record = _record(job, log, notes, derived=derived, contract=contract)
-    record |= {"before": before, "after": job.report(copy, job.asked)}
+    after, knows = job.outcome(copy)
+    record |= {"before": before, "after": after, "answered": {"before": knew, "after": knows}}
     record["tensors"] = {name: [hashes[name], after_hashes[name]] for name in sorted(hashes)}
     if place is None:
         return Erased(copy, record)

@@ -16,12 +16,14 @@ import torch
 
 from probekit.erasure.answers import answer_logp
 from probekit.erasure.losses import mean_by_text
+from probekit.erasure.tail import Tail
 from probekit.erasure.texts import make_batches, read_items
 from probekit.errors import NumericalError
 from probekit.facts.intervals import mean_interval
 
 if TYPE_CHECKING:
-    from probekit.erasure.tail import Tail
+    from numpy.typing import NDArray
+
     from probekit.erasure.texts import TextBatch
     from probekit.facts.question import FactSet, Question
     from probekit.models import Subject
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 FORM = "statement"
 
 Report = dict[str, dict[str, dict[str, float]]]
+#: Facts that are answered, by part and language.
+Answered = dict[str, dict[str, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,11 @@ class Exam:
     batches: tuple[TextBatch, ...]
 
     def report(self) -> Report:
-        """``{part: {language: {n, known, accuracy, low, high, nll}}}``.
+        """``{part: {language: {n, known, accuracy, low, high, nll}}}``; see :meth:`sit`."""
+        return self.sit()[0]
+
+    def sit(self) -> tuple[Report, Answered]:
+        """Accuracy by part and language, and the facts that are answered.
 
         ``nll`` is the mean over facts of ``−log π(y|x) / |y|``, in nats per token.
 
@@ -57,16 +65,21 @@ class Exam:
         NumericalError
             A loss that is not finite.
         """
-        found: dict[tuple[str, str], list[tuple[bool, float]]] = {}
+        found: dict[tuple[str, str], list[tuple[str, bool, float]]] = {}
         for batch in self.batches:
-            for question, right, nll in self._ask(batch):
-                found.setdefault((question.part, question.language), []).append((right, nll))
+            for question, right, nll in self.ask(batch):
+                row = (question.fact, right, nll)
+                found.setdefault((question.part, question.language), []).append(row)
         parts: Report = {}
+        answered: Answered = {}
         for (part, language), rows in sorted(found.items()):
-            parts.setdefault(part, {})[language] = _summary(rows)
-        return parts
+            parts.setdefault(part, {})[language] = _summary([row[1:] for row in rows])
+            facts = sorted({fact for fact, right, _ in rows if right})
+            answered.setdefault(part, {})[language] = facts
+        return parts, answered
 
-    def _ask(self, batch: TextBatch) -> list[tuple[Question, bool, float]]:
+    def ask(self, batch: TextBatch) -> list[tuple[Question, bool, float]]:
+        """Every question of a batch: whether it is right, and its nats per token."""
         with torch.no_grad():
             hidden = self.tail.run(batch)
             logp, right = answer_logp(self.tail.subject, hidden, batch)
@@ -105,6 +118,19 @@ def _summary(rows: list[tuple[bool, float]]) -> dict[str, float]:
         "high": high,
         "nll": float(np.mean([nll for _, nll in rows])),
     }
+
+
+def exact_right(subject: Subject, facts: FactSet, *, batch_tokens: int) -> NDArray[np.bool_]:
+    """Whether every token of the answer is the likeliest, a question in the set's order.
+
+    As ``facts.score(…).exact``, at the cost of the answers without the other choices.
+    """
+    tail = Tail(subject, 0, cache_bytes=0)
+    exam = make_exam(subject, facts, tail, token_budget=batch_tokens)
+    found: dict[Question, bool] = {}
+    for batch in exam.batches:
+        found |= {question: right for question, right, _ in exam.ask(batch)}
+    return np.array([found[question] for question in facts], dtype=np.bool_)
 
 
 def chance(facts: FactSet) -> float:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from probekit.erasure.exam import Report, chance, exam_form, make_exam
+from probekit.erasure.contract import fingerprint
+from probekit.erasure.exam import Answered, Report, chance, exam_form, make_exam
+from probekit.erasure.memory import Memory
 from probekit.erasure.tail import Tail
 from probekit.erasure.target import Target, require_read_layer
 from probekit.errors import InputError, LanguageError
@@ -40,6 +42,8 @@ class Job:
         Tensors that may move.
     how
         Settings.
+    memory
+        What earlier erasures of the same base have asked it.
     """
 
     subject: Subject
@@ -47,6 +51,7 @@ class Job:
     source: tuple[str, ...]
     target: Target
     how: EraseSettings
+    memory: Memory = field(default_factory=Memory)
 
     @property
     def held_out(self) -> tuple[str, ...]:
@@ -87,10 +92,26 @@ class Job:
             return None
         return require_read_layer(self.subject, self.target)
 
-    def report(self, subject: Subject, facts: FactSet, *, tail: Tail | None = None) -> Report:
-        """What a subject knows of some facts."""
-        tail = tail or Tail(subject, 0, cache_bytes=0)
-        return make_exam(subject, facts, tail, token_budget=self.how.batch_tokens).report()
+    def outcome(self, subject: Subject) -> tuple[Report, Answered]:
+        """What a subject knows: accuracy by part and language, and which facts."""
+        tail = Tail(subject, 0, cache_bytes=0)
+        return make_exam(subject, self.asked, tail, token_budget=self.how.batch_tokens).sit()
+
+    def before(self) -> tuple[Report, Answered]:
+        """What the base knows."""
+        found: tuple[Report, Answered] = self.memory.once(
+            "exam",
+            self.subject,
+            lambda: self.outcome(self.subject),
+            facts=self.asked,
+            settings=self.how.batch_tokens,
+        )
+        return found
+
+    def tensors(self) -> dict[str, str]:
+        """Hash of every tensor of the base."""
+        made = self.memory.once("tensors", self.subject, lambda: fingerprint(self.subject))
+        return dict(made)
 
     def fingerprint(self, *, delta: bool) -> str:
         """Identity of the result: everything that decides it."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from probekit.capture.shards import storage_errors, write_atomically
 from probekit.erasure.erase import Erased, erase
+from probekit.erasure.memory import Memory
 from probekit.erasure.progress import SilentSteps, StepProgress
 from probekit.erasure.storage import refuse_base
 from probekit.erasure.target import Target, document_of, role_names, target_of
@@ -108,7 +109,7 @@ def sweep(
     said = {key: options.pop(key) for key in ("check_weights", "allow_tied") if key in options}
     targets, notes = make_targets(subject, document, target_of(subject, document, **said))
     wanted = _wanted(targets, cells)
-    options |= {"source": source, "algorithm": algorithm, "progress": told}
+    options |= {"source": source, "algorithm": algorithm, "progress": told, "memory": Memory()}
     done = []
     for number, name in enumerate(wanted, start=1):
         told.say(f"cell {number} of {len(wanted)}: {name}")

@@ -91,7 +91,7 @@ def score(
     return _scores(facts, encoded, found)
 
 
-def _steps(context: Ids, answer: Ids) -> Iterator[tuple[Ids, int]]:
+def steps(context: Ids, answer: Ids) -> Iterator[tuple[Ids, int]]:
     """What stands before every token of an answer, and the token."""
     whole = context + answer
     for position in range(len(context), len(whole)):
@@ -102,22 +102,22 @@ def _wanted(encoded: Sequence[EncodedQuestion]) -> _Wanted:
     wanted: _Wanted = {}
     for question in encoded:
         for answer in question.continuations:
-            for before, token in _steps(question.context, answer):
+            for before, token in steps(question.context, answer):
                 wanted.setdefault(before, {})[token] = None
     return wanted
 
 
-def _inputs(beginnings: Iterable[Ids]) -> dict[Ids, list[Ids]]:
+def longest(beginnings: Iterable[Ids]) -> dict[Ids, list[Ids]]:
     """Beginnings that no other continues, each with those that are part of it."""
-    longest: dict[Ids, list[Ids]] = {}
+    found: dict[Ids, list[Ids]] = {}
     current: Ids = ()
     # in descending order, what continues a beginning comes right before it
     for ids in sorted(beginnings, reverse=True):
         if current[: len(ids)] != ids:
             current = ids
-            longest[current] = []
-        longest[current].append(ids)
-    return longest
+            found[current] = []
+        found[current].append(ids)
+    return found
 
 
 def _read(
@@ -130,7 +130,7 @@ def _read(
 ) -> _Found:
     import torch
 
-    parts = _inputs(wanted)
+    parts = longest(wanted)
     progress.start(n_tokens=sum(map(len, parts)), done=0)
     found: _Found = {}
     for batch in by_length(parts, batch_tokens):
@@ -195,7 +195,7 @@ def _predictions(
 
 def _scores(facts: FactSet, encoded: Sequence[EncodedQuestion], found: _Found) -> Scores:
     def tokens(context: Ids, answer: Ids) -> list[_Token]:
-        return [found[step] for step in _steps(context, answer)]
+        return [found[step] for step in steps(context, answer)]
 
     answers = [tokens(e.context, e.answer) for e in encoded]
     return Scores(

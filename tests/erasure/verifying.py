@@ -40,6 +40,7 @@ def taught_on(subject, questions):
         facts,
         languages=facts.languages,
         method="full",
+        forms=facts.forms,
         lr=3e-3,
         max_epochs=150,
         target=1.0,

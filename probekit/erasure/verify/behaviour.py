@@ -26,6 +26,7 @@ from probekit.facts import generate, score
 from probekit.measures.resampling import bootstrap_weights, percentile_interval
 
 if TYPE_CHECKING:
+    from probekit.erasure.memory import Memory
     from probekit.erasure.verify.settings import VerifySettings
     from probekit.facts.question import FactSet
     from probekit.facts.scores import Scores
@@ -87,9 +88,10 @@ class Behaviour:
         return cell
 
 
-def behaviour(base: Subject, erased: Subject, facts: FactSet) -> Behaviour:
+def behaviour(base: Subject, erased: Subject, facts: FactSet, *, memory: Memory) -> Behaviour:
     """Ask both models the same questions."""
-    return Behaviour(score(base, facts), score(erased, facts))
+    before = memory.once("scores", base, lambda: score(base, facts), facts=facts)
+    return Behaviour(before, score(erased, facts))
 
 
 def choice_attack(found: Behaviour, known: Known, *, seed: int = 0) -> dict[str, Any]:
@@ -105,7 +107,12 @@ def _closed(facts: FactSet, code: str, wanted: tuple[str, ...]) -> tuple[str, ..
 
 
 def wrong_language(
-    subjects: tuple[Subject, Subject], facts: FactSet, *, known: Known, how: VerifySettings
+    subjects: tuple[Subject, Subject],
+    facts: FactSet,
+    *,
+    known: Known,
+    how: VerifySettings,
+    memory: Memory,
 ) -> dict[str, Any]:
     """Known facts that are answered in another language than they are asked in.
 
@@ -113,10 +120,14 @@ def wrong_language(
     is wrong to a metric and yet a fact that was not erased. Chance is the base's own share.
     """
     asked = facts.where(part="forget")
-    written = [
-        generate(each, asked, max_new_tokens=how.max_new_tokens, batch_tokens=how.batch_tokens)
-        for each in subjects
-    ]
+    base, erased = subjects
+    shape = (how.max_new_tokens, how.batch_tokens)
+
+    def write(subject: Subject) -> Any:
+        return generate(subject, asked, max_new_tokens=shape[0], batch_tokens=shape[1])
+
+    kept = memory.once("written", base, lambda: write(base), facts=asked, settings=shape)
+    written = [kept, write(erased)]
     before, after = (by_key(asked, w.wrong_language) for w in written)
     luck = {
         (code, fact): float(np.mean([before[code, f] for f in facts_]))
@@ -132,7 +143,11 @@ def wrong_language(
 
 
 def fluency(
-    subjects: tuple[Subject, Subject], texts: dict[str, tuple[str, ...]], how: VerifySettings
+    subjects: tuple[Subject, Subject],
+    texts: dict[str, tuple[str, ...]],
+    how: VerifySettings,
+    *,
+    memory: Memory,
 ) -> dict[str, dict[str, Any]]:
     """Mean nats a token of texts without answers, before and after, with the rise's interval.
 
@@ -140,7 +155,8 @@ def fluency(
     """
     found = {}
     for code, own in texts.items():
-        before, after = (text_nats(each, own, how.batch_tokens) for each in subjects)
+        before = _base_nats(subjects[0], own, how.batch_tokens, memory=memory)
+        after = text_nats(subjects[1], own, how.batch_tokens)
         n = len(own)
         cell = {"n": n, "before": float(before.mean()), "after": float(after.mean())}
         cell["rise"] = cell["after"] - cell["before"]
@@ -150,6 +166,12 @@ def fluency(
             cell |= {"rise_low": low, "rise_high": high}
         found[code] = cell
     return found
+
+
+def _base_nats(base: Subject, texts: tuple[str, ...], batch_tokens: int, *, memory: Memory) -> Any:
+    return memory.once(
+        "nats", base, lambda: text_nats(base, texts, batch_tokens), settings=(texts, batch_tokens)
+    )
 
 
 def text_nats(subject: Subject, texts: tuple[str, ...], batch_tokens: int) -> Any:

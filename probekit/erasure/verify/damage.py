@@ -16,6 +16,7 @@ from probekit.measures.cka import MIN_UNITS, cka
 from probekit.measures.resampling import bootstrap_weights, permutations
 
 if TYPE_CHECKING:
+    from probekit.erasure.memory import Memory
     from probekit.erasure.verify.settings import VerifySettings
     from probekit.models import Subject
 
@@ -23,7 +24,11 @@ N_RESAMPLES = 200
 
 
 def damage(
-    subjects: tuple[Subject, Subject], texts: dict[str, tuple[str, ...]], how: VerifySettings
+    subjects: tuple[Subject, Subject],
+    texts: dict[str, tuple[str, ...]],
+    how: VerifySettings,
+    *,
+    memory: Memory,
 ) -> dict[str, Any]:
     """``{language: [{block, cka, low, high, null95}]}``; languages with few texts are left out.
 
@@ -33,7 +38,8 @@ def damage(
     for code, own in texts.items():
         if len(own) < 2 * MIN_UNITS:
             continue
-        before, after = (text_residuals(each, own, how.batch_tokens) for each in subjects)
+        before = _base_rows(subjects[0], own, how.batch_tokens, memory=memory)
+        after = text_residuals(subjects[1], own, how.batch_tokens)
         weights = bootstrap_weights(len(own), n_resamples=N_RESAMPLES, seed=how.seed)
         orders = permutations(len(own), n=N_RESAMPLES, seed=how.seed)
         rows: list[dict[str, Any]] = []
@@ -54,3 +60,12 @@ def damage(
             )
         found[code] = rows
     return found
+
+
+def _base_rows(base: Subject, texts: tuple[str, ...], batch_tokens: int, *, memory: Memory) -> Any:
+    return memory.once(
+        "texts",
+        base,
+        lambda: text_residuals(base, texts, batch_tokens),
+        settings=(texts, batch_tokens),
+    )

@@ -1,23 +1,24 @@
 """The answer inside: whether a block, decoded with the head of the base, still ranks it first.
 
 The final norm and the unembedding are the *base's*, so an erasure that only edits the head is seen
-through. Costs one pass over the facts a block and model, of the blocks below it.
+through. Costs one forward over the prompts a model (``decoding``).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from probekit.erasure.verify.decoding import named
 from probekit.erasure.verify.shares import Key, Known, by_key, chance_by_key, shares_of
 from probekit.erasure.working_copy import working_copy
-from probekit.facts import score
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from probekit.erasure.memory import Memory
+    from probekit.erasure.verify.settings import VerifySettings
     from probekit.facts.question import FactSet
     from probekit.models import Subject
 
@@ -29,17 +30,6 @@ def with_head(subject: Subject, base: Subject) -> Subject:
         made.model.set_submodule(path, base.model.get_submodule(path))
     made.model.requires_grad_(requires_grad=False)
     return made
-
-
-def at_block(subject: Subject, block: int) -> Subject:
-    """Subject whose last block is ``block`` (0-based), decoded with its final norm and head."""
-    return replace(subject, anatomy=replace(subject.anatomy, n_blocks=block + 1))
-
-
-def lens_right(subject: Subject, facts: FactSet) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Whether the answer ranks first, and the choice that does, arrays (n_blocks, n_questions)."""
-    found = [score(at_block(subject, b), facts) for b in range(subject.anatomy.n_blocks)]
-    return np.stack([s.correct for s in found]), np.stack([s.choice for s in found])
 
 
 def best_blocks(recall: NDArray[np.float64], budget: int) -> tuple[int, ...]:
@@ -72,7 +62,13 @@ def any_of(
 
 
 def lens_attack(
-    base: Subject, erased: Subject, facts: FactSet, *, known: Known, budget: int, seed: int = 0
+    base: Subject,
+    erased: Subject,
+    facts: FactSet,
+    *,
+    known: Known,
+    how: VerifySettings,
+    memory: Memory,
 ) -> dict[str, Any]:
     """Recall by block before and after, and the success of the ``budget`` best blocks.
 
@@ -85,25 +81,27 @@ def lens_attack(
         As everywhere; one question a fact and language.
     known
         Facts to forget that the base knows.
-    budget
-        Blocks that may be tried.
+    how
+        ``budget``: blocks that may be tried.
+    memory
+        Keeps what the base says.
     """
-    forget = facts.where(part="forget")
+    forget, budget, tokens = facts.where(part="forget"), how.budget, how.batch_tokens
     others = [part for part in facts.parts if part != "forget"]
     own = with_head(erased, base)
-    before, _ = lens_right(base, forget)
-    after, first = lens_right(own, forget)
+    before = memory.once("lens", base, lambda: named(base, forget), facts=forget).right
+    after, first = named(own, forget, batch_tokens=tokens)
     n_blocks = base.anatomy.n_blocks
     blocks = tuple(range(max(0, n_blocks - budget), n_blocks))
     if others:
-        right, _ = lens_right(own, facts.where(part=others))
-        blocks = best_blocks(right.mean(axis=1), budget)
+        rest = named(own, facts.where(part=others), batch_tokens=tokens)
+        blocks = best_blocks(rest.right.mean(axis=1), budget)
     n_choices = np.array([len(q.choices) for q in forget])
     hits, luck = any_of(after[list(blocks)], first[list(blocks)], n_choices)
     chance: dict[Key, float] = {}
     for question, value in zip(forget, luck, strict=True):
         chance[question.language, question.fact] = float(value)
-    found = shares_of(by_key(forget, hits), chance, known, seed=seed)
+    found = shares_of(by_key(forget, hits), chance, known, seed=how.seed)
     return {
         "blocks": list(blocks),
         "by_language": found,

@@ -21,6 +21,7 @@ from probekit.facts.encoding import encode
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from probekit.erasure.memory import Memory
     from probekit.erasure.verify.settings import VerifySettings
     from probekit.facts.question import FactSet, Question
     from probekit.models import Subject
@@ -118,7 +119,13 @@ def make_lesson(base: Subject, facts: FactSet) -> Lesson | None:
 
 
 def probe_attack(
-    base: Subject, erased: Subject, facts: FactSet, *, known: Known, how: VerifySettings
+    base: Subject,
+    erased: Subject,
+    facts: FactSet,
+    *,
+    known: Known,
+    how: VerifySettings,
+    memory: Memory,
 ) -> dict[str, Any] | None:
     """Both probes at their best block, by language; None where there is too little to learn from.
 
@@ -128,7 +135,11 @@ def probe_attack(
     lesson = make_lesson(base, facts)
     if lesson is None:
         return None
-    sides = [prompt_residuals(each, facts, how.batch_tokens) for each in (base, erased)]
+    tokens = how.batch_tokens
+    before = memory.once(
+        "prompts", base, lambda: prompt_residuals(base, facts, tokens), facts=facts, settings=tokens
+    )
+    sides = (before, prompt_residuals(erased, facts, tokens))
     found = {
         "erased": _probe(lesson, (sides[1], sides[1]), facts, known=known, how=how),
         "carried": _probe(lesson, (sides[0], sides[1]), facts, known=known, how=how),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from probekit.erasure.answers import answer_logp
+from probekit.erasure.exam import exact_right
 from probekit.erasure.loop import Loop, LoopSettings, Verdict, shuffled
 from probekit.erasure.losses import cross_entropy
 from probekit.erasure.tail import Tail
@@ -16,7 +17,6 @@ from probekit.erasure.target import every_block
 from probekit.erasure.texts import make_batches, read_items
 from probekit.erasure.verify.shares import Known, best_of, by_key, chance_by_key, shares_of
 from probekit.erasure.working_copy import trainable, working_copy
-from probekit.facts import score
 
 if TYPE_CHECKING:
     from probekit.erasure.verify.settings import VerifySettings
@@ -66,7 +66,7 @@ def relearn_attack(
     chance, matrix = chance_by_key(asked), {}
     for code in languages:
         taught = relearnt(erased, facts.where(part="relearn", language=code), how)
-        hits = by_key(asked, score(taught, asked).exact)
+        hits = by_key(asked, exact_right(taught, asked, batch_tokens=how.batch_tokens))
         matrix[code] = shares_of(hits, chance, known, seed=how.seed)
     best = {
         code: best_of([row[code] for row in matrix.values() if code in row])

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from probekit.erasure.exam import exact_right
 from probekit.erasure.verify.shares import Known, by_key, chance_by_key, shares_of
 from probekit.erasure.working_copy import put, working_copy
-from probekit.facts import score
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from probekit.erasure.memory import Memory
     from probekit.erasure.verify.settings import VerifySettings
     from probekit.facts.question import FactSet
     from probekit.models import Subject
@@ -51,12 +52,27 @@ def rounded_subject(subject: Subject, *, bits: int, group: int) -> Subject:
 
 
 def rounding_attack(
-    base: Subject, erased: Subject, facts: FactSet, *, known: Known, how: VerifySettings
+    base: Subject,
+    erased: Subject,
+    facts: FactSet,
+    *,
+    known: Known,
+    how: VerifySettings,
+    memory: Memory,
 ) -> dict[str, Any]:
     """Known facts that the rounded erased model answers; beside them the rounded base."""
-    asked, found = facts.where(part="forget"), {}
-    chance = chance_by_key(asked)
-    for name, subject in (("base", base), ("by_language", erased)):
-        scores = score(rounded_subject(subject, bits=how.bits, group=how.group), asked)
-        found[name] = shares_of(by_key(asked, scores.exact), chance, known, seed=how.seed)
-    return found
+    asked = facts.where(part="forget")
+    chance, shape = chance_by_key(asked), (how.bits, how.group, how.batch_tokens)
+
+    def answers(subject: Subject) -> Any:
+        made = rounded_subject(subject, bits=how.bits, group=how.group)
+        return exact_right(made, asked, batch_tokens=how.batch_tokens)
+
+    sides = {
+        "base": memory.once("rounded", base, lambda: answers(base), facts=asked, settings=shape),
+        "by_language": answers(erased),
+    }
+    return {
+        name: shares_of(by_key(asked, right), chance, known, seed=how.seed)
+        for name, right in sides.items()
+    }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from probekit.facts.question import FactSet
 
 #: Checks in the order in which they run. Contract, answers and fluency are always taken.
-CHECKS = ("choices", "language", "lens", "probe", "relearn", "rounding", "damage")
+CHECKS = ("choices", "paraphrase", "language", "lens", "probe", "relearn", "rounding", "damage")
 
 
 @dataclass(frozen=True, kw_only=True)

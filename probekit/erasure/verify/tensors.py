@@ -13,6 +13,7 @@ from probekit.erasure.target import target_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from probekit.erasure.memory import Memory
     from probekit.models import Subject
 
 
@@ -28,13 +29,16 @@ def allowed_names(
     return None
 
 
-def contract_of(base: Subject, erased: Subject, allowed: Iterable[str] | None) -> dict[str, Any]:
+def contract_of(
+    base: Subject, erased: Subject, allowed: Iterable[str] | None, *, memory: Memory
+) -> dict[str, Any]:
     """Contract as plain values, with ``checked``: whether there was something to hold it against.
 
     Without allowed names every tensor that moved is listed under ``moved`` and ``ok`` says
     nothing.
     """
-    before, after = fingerprint(base), fingerprint(erased)
+    before = memory.once("tensors", base, lambda: fingerprint(base))
+    after = fingerprint(erased)
     if allowed is None:
         names = {*before, *after}
         moved = sorted(name for name in names if before.get(name) != after.get(name))
