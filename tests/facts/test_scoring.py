@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from probekit.errors import InputError, LanguageError, ModelError, NumericalError
 from probekit.facts import FactSet, Question, generate, known, score
 from probekit.facts.encoding import encode
-from probekit.facts.scoring import _inputs
+from probekit.facts.scoring import longest
 from tests.tiny import subject_of, tiny_model, tiny_subject
 
 ENGLISH = (" red", " green", " blue", " bluish")
@@ -81,7 +81,7 @@ def test_a_question_scores_the_same_alone_and_among_others():
 
 def test_only_beginnings_that_no_other_continues_are_read():
     beginnings = [(1,), (1, 2), (1, 2, 3), (1, 2, 4), (1, 3), (2,)]
-    parts = _inputs(beginnings)
+    parts = longest(beginnings)
     assert set(parts) == {(1, 2, 3), (1, 2, 4), (1, 3), (2,)}
     assert sorted(ids for found in parts.values() for ids in found) == sorted(beginnings)
     for text, found in parts.items():
