@@ -25,6 +25,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
     ("studies", "ablation"),
     ("selection",),
     ("erasure",),
+    ("experiment",),
     ("figures",),
     ("report",),
     ("cli",),

@@ -15,6 +15,7 @@ from probekit.cli import causes as causes
 from probekit.cli import compare as compare
 from probekit.cli import dashboard as dashboard
 from probekit.cli import erasure as erasure
+from probekit.cli import experiment as experiment
 from probekit.cli import export as export
 from probekit.cli import facts as facts
 from probekit.cli import lenses as lenses

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from probekit.erasure.contract import fingerprint
-from probekit.erasure.exam import Answered, Report, chance, exam_form, make_exam
+from probekit.erasure.exam import Answered, Exam, Report, chance, exam_form, make_exam
 from probekit.erasure.memory import Memory
 from probekit.erasure.tail import Tail
 from probekit.erasure.target import Target, require_read_layer
@@ -93,9 +93,31 @@ class Job:
         return require_read_layer(self.subject, self.target)
 
     def outcome(self, subject: Subject) -> tuple[Report, Answered]:
-        """What a subject knows: accuracy by part and language, and which facts."""
-        tail = Tail(subject, 0, cache_bytes=0)
-        return make_exam(subject, self.asked, tail, token_budget=self.how.batch_tokens).sit()
+        """What a subject knows: accuracy by part and language, and which facts.
+
+        What the blocks that no erasure of this base moved make of the questions is kept.
+        """
+        first = self.target.first_block(self.subject) if subject is not self.subject else 0
+        shape = self.how.batch_tokens
+        questions = self.memory.once(
+            "questions",
+            self.subject,
+            lambda: (
+                make_exam(
+                    self.subject,
+                    self.asked,
+                    Tail(self.subject, 0, cache_bytes=0),
+                    token_budget=shape,
+                ).batches
+            ),
+            facts=self.asked,
+            settings=shape,
+        )
+        starts = self.memory.once(
+            "starts", self.subject, dict, facts=self.asked, settings=(shape, first)
+        )
+        tail = Tail(subject, first, cache_bytes=self.how.cache_bytes // 2, kept=starts)
+        return Exam(tail, questions).sit()
 
     def before(self) -> tuple[Report, Answered]:
         """What the base knows."""

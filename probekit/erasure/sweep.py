@@ -6,11 +6,14 @@ make. Costs one erasure a cell and, on disk, the tensors that moved in each.
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from probekit.capture.shards import storage_errors, write_atomically
 from probekit.erasure.erase import Erased, erase
@@ -27,7 +30,10 @@ if TYPE_CHECKING:
     from probekit.models import Subject
 
 SELECTION = "selection"
+_LOT = 17  # a random stream of its own
 TABLE = "sweep.json"
+#: The one door up the ladder: figures are made of sweeps, and a sweep can show itself.
+PAGE = "probekit.figures.erasure_page"
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,11 @@ class Sweep:
             for code, row in languages.items()
         ]
 
+    def to_html(self) -> str:
+        """One page that opens from disk: accuracy by choice of layers and language, all values."""
+        made: str = importlib.import_module(PAGE).sweep_page(self)
+        return made
+
 
 def sweep(
     subject: Subject,
@@ -84,7 +95,7 @@ def sweep(
     """Erase with the selection and with each of its controls; finished cells are not made again.
 
     RMU reads the selection's read layer in the selection's own cell, and in a control's the deepest
-    block that it moves. A control moves the selection's roles in other blocks.
+    block that it moves. A control moves the selection's roles in as many other blocks.
 
     Parameters
     ----------
@@ -138,17 +149,53 @@ def _erase_cell(
 def make_targets(
     subject: Subject, document: Mapping[str, Any], chosen: Target
 ) -> tuple[dict[str, Target], list[str]]:
-    """Target of every cell by name, and a note for each control that cannot be made."""
+    """Target of every cell by name, and a note for each control that cannot be made.
+
+    A control of the region's size moves as many blocks as the selection does: those of the region
+    above the layer that RMU reads do not move, so that the same number of tensors moves anywhere.
+    """
     targets, notes = {SELECTION: chosen}, []
+    blocks = chosen.blocks(subject)
     for control in document["controls"]:
-        layers = tuple(control["layers"])
-        names = role_names(subject, document, layers)
         label = _label(control["kind"], targets)
+        layers = same_size(tuple(control["layers"]), control["kind"], blocks, stream=len(targets))
+        names = role_names(subject, document, layers)
         if not names or not layers:
             notes.append(f"control {control['kind']} has no tensor of the selection's roles")
             continue
         targets[label] = Target(tuple(names), max(layers), kind=control["kind"])
     return targets, notes
+
+
+def same_size(
+    layers: tuple[int, ...], kind: str, blocks: Sequence[int], *, stream: int
+) -> tuple[int, ...]:
+    """As many of a control's blocks as the selection moves, ascending.
+
+    ``shallow``: the shallowest; ``deep``: the deepest; ``neighbours``: the nearest; random ones by
+    lot (``stream`` decides it). ``all_layers`` and ``paper_default`` are what they are.
+
+    Parameters
+    ----------
+    layers, kind
+        Of the control.
+    blocks
+        What the selection moves.
+    stream
+        Number of a random stream.
+    """
+    n = len(blocks)
+    if kind in {"all_layers", "paper_default"} or len(layers) <= n:
+        return layers
+    if kind == "shallow":
+        return layers[:n]
+    if kind == "deep":
+        return layers[-n:]
+    if kind == "neighbours":  # those on either side of the region come first
+        start = (len(layers) - n) // 2
+        return layers[start : start + n]
+    lot = np.random.default_rng([stream, _LOT]).choice(layers, size=n, replace=False)
+    return tuple(sorted(int(layer) for layer in lot))
 
 
 def _label(kind: str, taken: Mapping[str, Target]) -> str:

@@ -32,14 +32,23 @@ class Tail:
         Shallowest block that moves; None when the embedding itself does.
     cache_bytes
         Most bytes of kept outputs; batches beyond it run from the start each time.
+    kept
+        Outputs of an earlier tail of the same base, first block and batches, to go on with.
     """
 
-    def __init__(self, subject: Subject, first: int | None, *, cache_bytes: int) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        first: int | None,
+        *,
+        cache_bytes: int,
+        kept: dict[int, Tensor] | None = None,
+    ) -> None:
         self.subject = subject
         self.first = first or 0
         self.cache_bytes = cache_bytes
-        self.used_bytes = 0
-        self._kept: dict[int, Tensor] = {}
+        self._kept = {} if kept is None else kept
+        self.used_bytes = sum(t.numel() * t.element_size() for t in self._kept.values())
         self._skips: bool | None = None if self.first else False
         self._extra = 0
         self._plain = True
@@ -61,7 +70,9 @@ class Tail:
             return None
         found = self._kept.get(id(batch))
         if found is not None:
-            return found
+            if self._skips is None:
+                self._skips = self._agrees(batch, found)
+            return found if self._skips else None
         size = batch.n_tokens * self.subject.anatomy.d_model * self.subject.dtype.itemsize
         if self.used_bytes + size > self.cache_bytes:
             return None

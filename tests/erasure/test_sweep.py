@@ -8,6 +8,7 @@ import pytest
 
 from probekit.erasure import apply_delta, fingerprint, sweep
 from probekit.erasure.report import erasure_as_table, sweep_as_table
+from probekit.erasure.sweep import same_size
 from probekit.errors import InputError, InterruptedRun
 from tests.erasure.conftest import make_facts
 from tests.erasure.test_erase import Stopper
@@ -50,8 +51,28 @@ def test_each_cell_moves_its_own_blocks_only(swept, deep, document):
         assert {int(name.split(".")[2]) for name in moved} <= set(cell["blocks"])
         assert all(name.endswith("mlp.down_proj.weight") for name in moved)
         assert len(moved) == cell["n_tensors"] == len(cell["blocks"])
-        if cell["kind"] not in {"selection", "random_same_size"}:
+        if cell["kind"] in {"all_layers", "paper_default"}:
             assert cell["blocks"] == wanted[cell["cell"]]
+
+
+def test_a_control_moves_as_many_blocks_as_the_selection(swept, document):
+    blocks = {cell["cell"]: cell["blocks"] for cell in swept.record["cells"]}
+    region, size = document["selection"]["region"], len(blocks["selection"])
+    assert size < len(region), "the block that RMU reads is not the last of the region here"
+    assert blocks["shallow"] == list(range(size))
+    assert blocks["deep"] == list(range(8 - size, 8))
+    for number in (1, 2, 3):
+        assert len(blocks[f"random-{number}"]) == size
+        wanted = [c["layers"] for c in document["controls"] if c["kind"] == "random_same_size"]
+        assert set(blocks[f"random-{number}"]) <= set(wanted[number - 1])
+
+
+def test_the_nearest_neighbours_are_taken_and_lots_are_fair():
+    assert same_size((2, 3, 8, 9), "neighbours", (4, 5), stream=0) == (3, 8)
+    assert same_size((1, 4), "random_same_size", (4, 5), stream=0) == (1, 4)
+    lots = [same_size((0, 2, 4, 6), "random_same_size", (4, 5), stream=n) for n in range(600)]
+    counts = [sum(block in lot for lot in lots) for block in (0, 2, 4, 6)]
+    assert all(abs(count - 300) < 60 for count in counts)
 
 
 def test_the_table_has_every_part_and_language_with_intervals(swept):

@@ -107,7 +107,7 @@ def test_a_head_that_only_stops_saying_the_answers_is_suppressed(base, facts):
     report = check(base, done, facts)
     assert words(report) == {"en": "suppressed", "de": "suppressed"}
     assert report.record["contract"]["ok"]
-    assert report.verdicts["en"].recovered_by[0] == "lens"
+    assert {"choices", "lens"} <= set(report.verdicts["en"].recovered_by)
 
 
 def test_one_planted_extra_tensor_breaks_the_contract(base, facts):

@@ -5,16 +5,18 @@ Three passes over the facts a model: scores of every choice, greedy answers, pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from probekit.erasure.answers import answer_logp
+from probekit.erasure.exam import exact_right
 from probekit.erasure.losses import mean_by_text
 from probekit.erasure.tail import Tail
 from probekit.erasure.texts import Item, make_batches
+from probekit.erasure.verify.decoding import named
 from probekit.erasure.verify.shares import (
     Known,
     by_key,
@@ -22,29 +24,61 @@ from probekit.erasure.verify.shares import (
     exact_known,
     shares_of,
 )
-from probekit.facts import generate, score
+from probekit.facts import generate
 from probekit.measures.resampling import bootstrap_weights, percentile_interval
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from probekit.erasure.memory import Memory
     from probekit.erasure.verify.settings import VerifySettings
     from probekit.facts.question import FactSet
-    from probekit.facts.scores import Scores
     from probekit.models import Subject
 
 
 @dataclass(frozen=True, eq=False)
+class Said:
+    """What a model says to some questions.
+
+    Attributes
+    ----------
+    facts
+        What was asked.
+    exact
+        Whether every token of the answer is the likeliest, array (n_questions,).
+    correct
+        Whether the answer comes first among its choices (constrained decoding); of an open
+        question as ``exact``.
+    """
+
+    facts: FactSet
+    exact: NDArray[np.bool_]
+    correct: NDArray[np.bool_]
+
+
+def said(subject: Subject, facts: FactSet, *, batch_tokens: int) -> Said:
+    """Ask a model: one forward over the answers, one over the prompts."""
+    exact = exact_right(subject, facts, batch_tokens=batch_tokens)
+    correct, closed = exact.copy(), [row for row, q in enumerate(facts) if q.choices]
+    if closed:
+        among = replace(facts, questions=tuple(facts.questions[row] for row in closed))
+        last = (subject.anatomy.n_blocks - 1,)
+        correct[closed] = named(subject, among, blocks=last, batch_tokens=batch_tokens).right[0]
+    return Said(facts, exact, correct)
+
+
+@dataclass(frozen=True, eq=False)
 class Behaviour:
-    """Scores of both models on one question a fact and language.
+    """What both models say to one question a fact and language.
 
     Attributes
     ----------
     before, after
-        Of the base and of the erased model.
+        The base and the erased model.
     """
 
-    before: Scores
-    after: Scores
+    before: Said
+    after: Said
 
     @property
     def facts(self) -> FactSet:
@@ -56,7 +90,7 @@ class Behaviour:
         if part not in self.facts.parts:
             return {}
         of_part = {q.fact for q in self.facts if q.part == part}
-        found = exact_known(self.before)
+        found = exact_known(self.facts, self.before.exact)
         return {code: tuple(f for f in facts if f in of_part) for code, facts in found.items()}
 
     def table(self, *, seed: int = 0) -> dict[str, dict[str, dict[str, Any]]]:
@@ -88,10 +122,20 @@ class Behaviour:
         return cell
 
 
-def behaviour(base: Subject, erased: Subject, facts: FactSet, *, memory: Memory) -> Behaviour:
+def behaviour(
+    subjects: tuple[Subject, Subject], facts: FactSet, how: VerifySettings, *, memory: Memory
+) -> Behaviour:
     """Ask both models the same questions."""
-    before = memory.once("scores", base, lambda: score(base, facts), facts=facts)
-    return Behaviour(before, score(erased, facts))
+    base, erased = subjects
+    tokens = how.batch_tokens
+    before = memory.once(
+        "said",
+        base,
+        lambda: said(base, facts, batch_tokens=tokens),
+        facts=facts,
+        settings=tokens,
+    )
+    return Behaviour(before, said(erased, facts, batch_tokens=tokens))
 
 
 def choice_attack(found: Behaviour, known: Known, *, seed: int = 0) -> dict[str, Any]:

@@ -48,8 +48,14 @@ class Named(NamedTuple):
     first: NDArray[np.int64]
 
 
-def named(subject: Subject, facts: FactSet, *, batch_tokens: int = 4096) -> Named:
-    """What every block names as the answer of every question, in their order.
+def named(
+    subject: Subject,
+    facts: FactSet,
+    *,
+    blocks: Sequence[int] | None = None,
+    batch_tokens: int = 4096,
+) -> Named:
+    """What blocks (None: every one) name as the answer of every question, in their order.
 
     A choice that another continues cannot be told from it: a tie, which counts as wrong.
 
@@ -61,8 +67,9 @@ def named(subject: Subject, facts: FactSet, *, batch_tokens: int = 4096) -> Name
     asked = encode(subject, facts)
     forks = [partings(question) for question in asked]
     wanted: Wanted = {before: after for fork in forks for before, after in fork.items()}
-    read = _read(subject, wanted, batch_tokens=batch_tokens)
-    level = np.zeros(subject.anatomy.n_blocks)
+    read_at = tuple(range(subject.anatomy.n_blocks)) if blocks is None else tuple(blocks)
+    read = _read(subject, wanted, read_at, batch_tokens=batch_tokens)
+    level = np.zeros(len(read_at))
     found = [level[:, None] + _one(*pair, read) for pair in zip(asked, forks, strict=True)]
     right = [fact.right for fact in facts]
     columns = [_verdict(values, at) for values, at in zip(found, right, strict=True)]
@@ -106,7 +113,9 @@ def _verdict(values: Values, right: int | None) -> tuple[NDArray[np.bool_], NDAr
     return (values >= least).sum(axis=1) == 1, values.argmax(axis=1)
 
 
-def _read(subject: Subject, wanted: Wanted, *, batch_tokens: int) -> dict[Ids, dict[int, Values]]:
+def _read(
+    subject: Subject, wanted: Wanted, blocks: tuple[int, ...], *, batch_tokens: int
+) -> dict[Ids, dict[int, Values]]:
     """After every beginning, a value a block for each token.
 
     ``ln softmax`` over the tokens; where there is one token, whether the vocabulary's first is it.
@@ -114,7 +123,7 @@ def _read(subject: Subject, wanted: Wanted, *, batch_tokens: int) -> dict[Ids, d
     import torch
 
     backend, parts = open_backend("hooks", subject), longest(wanted)
-    sites = [Site(block, "resid_post") for block in range(subject.anatomy.n_blocks)]
+    sites = [Site(block, "resid_post") for block in blocks]
     found: dict[Ids, dict[int, Values]] = {}
     for batch in by_length(parts, batch_tokens):
         places = [(row, ids) for row, text in enumerate(batch) for ids in parts[text]]
@@ -129,8 +138,8 @@ def _read(subject: Subject, wanted: Wanted, *, batch_tokens: int) -> dict[Ids, d
         with torch.inference_mode():
             backend.run(pad_batch(subject, batch), sites, decode)
         for place, (_, ids) in enumerate(places):
-            blocks = np.stack([values[place] for values in kept])
-            found[ids] = dict(zip(asked[place], blocks.T, strict=True))
+            columns = np.stack([values[place] for values in kept], axis=1)
+            found[ids] = dict(zip(asked[place], columns, strict=True))
     return found
 
 

@@ -167,7 +167,7 @@ class _Work:
     def run(self, wanted: tuple[str, ...]) -> dict[str, Any]:
         """Everything but the contract."""
         self.told.say("asking both models")
-        answers = behaviour(*self.pair, self.asked, memory=self.memory)
+        answers = behaviour(self.pair, self.asked, self.how, memory=self.memory)
         texts = plain_texts(self.base, self.asked)
         known = answers.known("forget")
         attacks: dict[str, Any] = {}

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from probekit.facts.question import FactSet
-    from probekit.facts.scores import Scores
 
 #: One-sided level at which a share is above chance.
 ALPHA = 0.025
@@ -86,12 +85,12 @@ def chance_by_key(facts: FactSet) -> dict[Key, float]:
     return {(q.language, q.fact): 1 / len(q.choices) if q.choices else 0.0 for q in facts}
 
 
-def exact_known(scores: Scores) -> Known:
+def exact_known(facts: FactSet, exact: NDArray[np.bool_]) -> Known:
     """Facts whose every question is answered token by token, by language."""
-    right = by_key(scores.facts, scores.exact)
+    right = by_key(facts, exact)
     return {
         code: tuple(f for (language, f), ok in right.items() if language == code and ok)
-        for code in scores.facts.languages
+        for code in facts.languages
     }
 
 
