@@ -8,7 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check notebooks bench format clean
+.PHONY: demo test check notebooks bench mute mute-small format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/probekit demo
@@ -27,6 +27,15 @@ notebooks: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+# does erasing where languages meet carry over? docs/experiment.md; the same command resumes
+mute: $(VENV)/.demo
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[demo,peft]'
+	$(BIN)/probekit experiment studies/mute.yaml -o runs/mute
+
+mute-small: $(VENV)/.demo
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[demo,peft]'
+	$(BIN)/probekit experiment studies/mute-small.yaml -o runs/mute-small
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -84,6 +84,30 @@ class Outcome:
             found.append(row)
         return found
 
+    def evidence(self) -> dict[str, dict[str, Any]]:
+        """By algorithm and source: the result that may raise the selection's evidence grade.
+
+        ``effect``: in held-out languages, share of retained facts still answered minus share of
+        facts to forget still answered, at the selection; ``controls``: the same elsewhere. A file
+        of one is what ``LayerSelection.with_evidence("confirmed_by_sweep", file)`` reads.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        groups = self._groups()
+        for algorithm, source in dict.fromkeys(key[:2] for key in groups):
+            own = [g for k, g in groups.items() if k[:2] == (algorithm, source)]
+            told = {arms[0]["arm"]["place"]: _selective(arms) for arms in own}
+            known = {place: each for place, each in told.items() if each is not None}
+            mine = known.pop("selection", None)
+            if mine is None or len(known) < len(told) - 1:
+                continue
+            found[f"{algorithm}.{'+'.join(source)}"] = {
+                "kind": "sweep",
+                "names_sha256": self.record["selection"]["names_sha256"],
+                **mine,
+                "controls": [{"kind": n, "effect": each["effect"]} for n, each in known.items()],
+            }
+        return found
+
     def _groups(self) -> dict[tuple[str, tuple[str, ...], str], list[dict[str, Any]]]:
         groups: dict[tuple[str, tuple[str, ...], str], list[dict[str, Any]]] = {}
         for record in self.arms:
@@ -181,6 +205,22 @@ def _carried(arms: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:
     usable = drawn[drawn[:, 0] > 0]
     low, high = percentile_interval(usable[:, 1] / usable[:, 0])
     return {"ratio": float(mean[1] / mean[0]), "low": low, "high": high}
+
+
+def _selective(arms: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Retained minus forgotten facts that held-out languages still answer, with its interval."""
+    draws: list[Values] = []
+    means: list[float] = []
+    for part in ("retain", "forget"):
+        shares = np.array(list(_shares(arms, part, "held_out").values()))
+        if not len(shares):
+            return None
+        weights = bootstrap_weights(len(shares), n_resamples=N_RESAMPLES, seed=len(draws))
+        draws.append(weights @ shares / len(shares))
+        means.append(float(shares.mean()))
+    effect = means[0] - means[1]
+    low, high = percentile_interval(draws[0] - draws[1])
+    return {"effect": effect, "ci95": [min(low, effect), max(high, effect)]}
 
 
 def _difference(own: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float] | None:

@@ -48,7 +48,7 @@ def run_plan(
         What to do.
     folder
         Where everything goes: ``taught/``, ``run/``, ``selection.json``, ``arms/*.json``,
-        ``experiment.json``. The same call goes on where an earlier one stopped.
+        ``experiment.json``, ``evidence/*.json``. The same call goes on where a stop left off.
     progress
         Told how far it is.
 
@@ -116,7 +116,10 @@ class _Work:
             arms.append(self._arm(arm, taught.subject, ready[arm.seed % len(ready)]))
         record = self._record(taught, document, arms, notes=notes)
         self._write(record, OUTCOME)
-        return Outcome(record, self.folder)
+        done = Outcome(record, self.folder)
+        for name, content in done.evidence().items():
+            self._write(content, f"evidence/{name}.json")
+        return done
 
     def _teach(self) -> Taught:
         plan = self.plan
@@ -239,7 +242,11 @@ class _Work:
             "model": document["model"],
             "facts": {"name": self.facts.name, "sha256": self.facts.sha256},
             "teaching": {k: taught.record[k] for k in ("steps", "stopped", "before", "after")},
-            "selection": {key: chosen[key] for key in keys} | {"rule": document["rule"]},
+            "selection": {
+                **{key: chosen[key] for key in keys},
+                "rule": document["rule"],
+                "names_sha256": document["parameters"]["names_sha256"],
+            },
             "arms": arms,
             "notes": notes,
         }

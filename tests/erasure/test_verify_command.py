@@ -61,7 +61,8 @@ def test_a_leak_exits_1_and_writes_both_files(probekit, places, tmp_path):
     assert report.record["held_out"] == ["de"]
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "no effect" in page
-    assert "<script" not in page
+    assert "Attacks by language" in page
+    assert 'src="http' not in page
 
 
 def test_nothing_to_find_exits_0(probekit, places):
@@ -87,6 +88,24 @@ def test_bad_input_is_one_line_and_exit_2(probekit, places, wrong, message):
     done = probekit("verify", base, never, "--facts", folder / "facts.jsonl", *wrong)
     assert (done.code, done.out) == (2, "")
     assert message in done.err.strip().splitlines()[-1]
+
+
+def test_controls_of_a_sweep_stand_in_the_report(probekit, places, tmp_path):
+    folder, base, never = places
+    cells = [{"cell": "selection", "folder": "."}, {"cell": "deep", "folder": "cell"}]
+    (folder / "sweep.json").write_text(json.dumps({"cells": cells}))
+    told = ("--facts", folder / "facts.jsonl", *FAST, "--controls")
+    done = probekit("verify", base, never, *told, folder, "--json")
+    assert done.code == 0, done.err
+    beside = json.loads(done.out)["controls"]
+    assert list(beside) == ["deep"]
+    assert beside["deep"]["kept"]["forget"]["en"]["success"] == 1
+    shown = probekit("verify", base, never, *told, folder)
+    assert "the same base erased elsewhere" in shown.out
+    assert "1.00" in shown.out
+    refused = probekit("verify", base, never, *told, tmp_path)
+    assert refused.code == 2
+    assert "must be a folder of 'probekit sweep'" in refused.err
 
 
 def test_another_model_is_refused(probekit, places, tmp_path):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 
 import pytest
 
-from probekit.errors import InputError
+from probekit.errors import InputError, RuleError
 from probekit.experiment import Outcome, open_outcome
 from probekit.experiment.table import cells, heading, notes
+from probekit.selection.grade import read_support
 
 FACTS = [f"f{n:02d}" for n in range(10)]
 KNOWN = dict.fromkeys(("en", "de", "sw"), FACTS)
@@ -36,7 +38,12 @@ def outcome(*arms):
     record = {
         "plan": {"seeds": [0, 1], "model": "tiny"},
         "teaching": {"steps": 3, "after": {"en": {"accuracy": 1.0}}},
-        "selection": {"region": [2, 3], "status": "stable", "update_layers": [2]},
+        "selection": {
+            "region": [2, 3],
+            "status": "stable",
+            "update_layers": [2],
+            "names_sha256": "ab",
+        },
         "notes": ["a note"],
         "arms": list(arms),
     }
@@ -96,6 +103,27 @@ def test_a_contrast_is_paired_by_fact():
     (row,) = outcome(arm(forget={"en": 0, "de": 2, "sw": 2}), arm("deep", forget=same)).contrasts()
     assert row["forget_held_out"]["difference"] == pytest.approx(-0.3)
     assert row["forget_held_out"]["low"] < -0.3 < row["forget_held_out"]["high"] <= 0
+
+
+def test_evidence_confirms_a_selection_that_beats_every_place_and_no_other(tmp_path):
+    """Retained 1, forgotten .9 of held-out facts at the selection; .5 elsewhere."""
+    good = arm(forget={"en": 0, "de": 1, "sw": 1})
+    poor = arm("deep", forget={"en": 0, "de": 5, "sw": 5})
+    found = outcome(good, poor).evidence()
+    assert list(found) == ["rmu.en"]
+    content = found["rmu.en"]
+    assert content["effect"] == pytest.approx(0.9)
+    assert content["controls"] == [{"kind": "deep", "effect": pytest.approx(0.5)}]
+    file = tmp_path / "evidence.json"
+    asked = {"grade": "confirmed_by_sweep", "current": "descriptive", "names_sha256": "ab"}
+    file.write_text(json.dumps(content))
+    assert read_support(file, **asked).effect == pytest.approx(0.9)
+    swapped = outcome(
+        arm(forget={"en": 0, "de": 5, "sw": 5}), arm("deep", forget={"en": 0, "de": 1, "sw": 1})
+    ).evidence()["rmu.en"]
+    file.write_text(json.dumps(swapped))
+    with pytest.raises(RuleError, match="control 'deep'"):
+        read_support(file, **asked)
 
 
 def test_verdicts_are_counted_by_side():
