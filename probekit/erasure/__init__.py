@@ -9,6 +9,7 @@ from __future__ import annotations
 from probekit.erasure.contract import Contract, check_contract, fingerprint
 from probekit.erasure.delta import apply_delta
 from probekit.erasure.erase import Erased, erase
+from probekit.erasure.memory import Memory
 from probekit.erasure.settings import ALGORITHMS, EraseSettings, TeachSettings
 from probekit.erasure.sweep import Sweep, sweep
 from probekit.erasure.teach import Taught, teach
@@ -20,6 +21,7 @@ __all__ = [
     "Contract",
     "EraseSettings",
     "Erased",
+    "Memory",
     "Report",
     "Sweep",
     "Taught",
