@@ -11,6 +11,7 @@
   const site = window.WORKBENCH_SITE || null;
   const NO_UPDATE = () => window.dash_clientside.no_update;
   const ALWAYS = ["run", "vs"];
+  const FRAMED = [...ALWAYS, "erasure.document"]; // what the server lays a page out by
   let openedKey = null; // page and runs whose frame is on screen, or has been asked for
   let preview = null; // layer under a pointer that has not been let go
 
@@ -78,8 +79,12 @@
     syncChips();
     syncNumbers();
     syncStrip();
-    for (const button of all("button[data-set]"))
-      button.setAttribute("aria-pressed", String(value(button.dataset.set) === button.dataset.value));
+    for (const button of all("button[data-set]")) {
+      const on = value(button.dataset.set) === button.dataset.value;
+      const tab = button.getAttribute("role") === "tab";
+      button.setAttribute(tab ? "aria-selected" : "aria-pressed", String(on));
+      if (tab) button.tabIndex = on ? 0 : -1;
+    }
     for (const link of all("a[data-page]"))
       link.setAttribute("href", site ? link.dataset.page + location.hash : link.dataset.page + location.search);
     for (const fold of all("details.fold-table[open]")) fillTable(fold);
@@ -203,10 +208,27 @@
       }
       return;
     }
+    const tab = target.closest('[role="tab"]');
+    if (tab) return moveTab(event, tab);
     const slider = target.closest('[role="slider"]');
     const free = target === document.body || target.id === "page";
     if (slider) moveSlider(event, slider);
     else if (free && strip() && ["ArrowLeft", "ArrowRight"].includes(event.key)) moveSlider(event, strip());
+  }
+
+  /** Arrows go round the tabs of a list and choose as they go. */
+  function moveTab(event, tab) {
+    const tabs = all('[role="tab"]').filter((each) => each.parentElement === tab.parentElement);
+    const at = tabs.indexOf(tab);
+    const target = {
+      ArrowLeft: at - 1, ArrowUp: at - 1, ArrowRight: at + 1, ArrowDown: at + 1,
+      Home: 0, End: tabs.length - 1,
+    }[event.key];
+    if (target === undefined) return;
+    event.preventDefault();
+    const next = tabs[(target + tabs.length) % tabs.length];
+    next.focus();
+    set({ [next.dataset.set]: next.dataset.value });
   }
 
   function moveSlider(event, slider) {
@@ -479,7 +501,7 @@
   }
 
   function frameKey() {
-    return [location.pathname, ...ALWAYS.map((key) => params().get(key) || "")].join("\n");
+    return [location.pathname, ...FRAMED.map((key) => params().get(key) || "")].join("\n");
   }
 
   function signature(follows) {

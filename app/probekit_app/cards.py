@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from dash.development.base_component import Component
 
+    from probekit_app.controls import Choice
     from probekit_app.missing import Missing
     from probekit_app.view import View
 
@@ -107,6 +108,8 @@ class PanelCard:
         What is shown as rows, for CSV and JSON; None when there is nothing to export.
     bare
         Whether it is shown without the frame of a card.
+    tabs
+        A choice of the page's ``card_controls`` that stands above what is shown, as tabs.
     name, title, reading, code, needs, follows, height, wide
         As of :class:`FigureCard`; ``height`` is the least height.
     """
@@ -122,6 +125,7 @@ class PanelCard:
     height: int = 120
     wide: bool = True
     bare: bool = False
+    tabs: Choice | None = None
     kind: str = field(default="panel", init=False)
 
     def pixels(self, view: View) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from probekit_app.runs_folder import OpenedRun
+    from probekit_app.runs_folder import OpenedRun, RunsFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,8 @@ class Choice:
         A sentence shown on hover.
     written
         Whether the static export writes what cards show for each of its values.
+    menu
+        Whether it is a list however few the values are.
     """
 
     key: str
@@ -38,6 +40,7 @@ class Choice:
     values: Mapping[str, str]
     help: str = ""
     written: bool = True
+    menu: bool = False
 
     @property
     def default(self) -> str:
@@ -160,11 +163,48 @@ class RunChoice:
         return Choice(key=self.key, label=self.label, values=values, help=self.help)
 
 
-Control = Choice | Number | Text | RunChoice
+@dataclass(frozen=True, kw_only=True)
+class FolderChoice:
+    """One of a few values that only the folder of runs knows, such as its reports.
+
+    Attributes
+    ----------
+    key, label, help, default
+        As of :class:`RunChoice`.
+    values
+        From a folder to value → words; the first is the default.
+    """
+
+    key: str
+    label: str
+    values: Callable[[RunsFolder], Mapping[str, str]]
+    help: str = ""
+    default: str = field(default="", init=False)
+
+    @property
+    def domain(self) -> str:
+        """What it may be, for a message."""
+        return "a file of the folder"
+
+    def accepts(self, value: str) -> bool:
+        """Before a folder is known, the default alone."""
+        return value == self.default
+
+    def of(self, runs: RunsFolder) -> Choice:
+        """What there is to choose in a folder."""
+        values = self.values(runs) or {self.default: "none"}
+        return Choice(key=self.key, label=self.label, values=values, help=self.help, menu=True)
 
 
-def settled(control: Control, opened: OpenedRun | None) -> Control:
-    """The control as it is for a run."""
+Control = Choice | Number | Text | RunChoice | FolderChoice
+
+
+def settled(
+    control: Control, opened: OpenedRun | None, *, runs: RunsFolder | None = None
+) -> Control:
+    """The control as it is for a run and a folder."""
     if isinstance(control, RunChoice) and opened is not None:
         return control.of(opened)
+    if isinstance(control, FolderChoice) and runs is not None:
+        return control.of(runs)
     return control

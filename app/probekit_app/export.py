@@ -2,7 +2,8 @@
 
 One HTML file a page, the workbench's own stylesheet and script, plotly's, and one small file for
 each state of each card: every layer, and every value of the choices that the card follows. A state
-that is not written (a unit, a set of languages) has no control there.
+that is not written (a unit, a set of languages) has no control there. The page Compare is written
+for the one run that is named to compare with.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import replace
 from html import escape
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from probekit.errors import InputError, RunError, StorageError
@@ -70,7 +71,12 @@ _DOCUMENT = """<!DOCTYPE html>
 """
 
 
-def export_site(run: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
+def export_site(
+    run: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    compare: str | os.PathLike[str] | None = None,
+) -> Path:
     """Write the views of a run; returns the page to open.
 
     Parameters
@@ -79,26 +85,27 @@ def export_site(run: str | os.PathLike[str], folder: str | os.PathLike[str]) -> 
         A finished run.
     folder
         New, empty, or an earlier export of ours.
+    compare
+        A second finished run: then the page Compare is written too, this run against that one.
 
     Raises
     ------
     RunError
-        It is no finished run.
+        One of them is no finished run.
     InputError
-        The folder holds something else.
+        The folder holds something else, or the runs share nothing that can be compared.
     StorageError
         It cannot be written.
     """
-    runs = RunsFolder(Path(run))
-    if not runs.is_a_run:
-        msg = (
-            f"a static site shows one run, and {str(run)!r} is a folder of runs. Name one of them."
-        )
-        raise RunError(msg)
-    bench = Workbench(runs, site=True)
+    runs = _one(Path(run))
+    second = None if compare is None else _one(Path(compare))
+    other = None if second is None else second.open(second.root.name)
+    bench = Workbench(runs, site=True, other=other)
     view, _ = bench.look(f"run={quote(runs.root.name)}")
+    if view.other is not None:
+        view.run.diff(view.other)  # refuse before anything is written
     target = _cleared(Path(folder))
-    shown = [page for page in pages().values() if page.exported and not missing(view, page.needs)]
+    shown = [page for page in pages().values() if _is_written(page, view)]
     try:
         _copy_assets(target / "assets")
         (target / "data").mkdir()
@@ -109,6 +116,23 @@ def export_site(run: str | os.PathLike[str], folder: str | os.PathLike[str]) -> 
     except OSError as error:
         msg = f"site {str(target)!r} cannot be written: {error.strerror}. Choose another --export."
         raise StorageError(msg) from error
+
+
+def _one(run: Path) -> RunsFolder:
+    """The folder of one run."""
+    runs = RunsFolder(run)
+    if not runs.is_a_run:
+        msg = (
+            f"a static site shows one run, and {str(run)!r} is a folder of runs. Name one of them."
+        )
+        raise RunError(msg)
+    return runs
+
+
+def _is_written(page: Page, view: View) -> bool:
+    """Whether a page has something to show of the run."""
+    offers = page.offers is None or page.offers(view)
+    return page.exported and not missing(view, page.needs) and offers
 
 
 def _cleared(target: Path) -> Path:
@@ -171,7 +195,9 @@ def _about(view: View) -> Component:
         f"{manifest.model['id']} · {corpus['n_units']} units × {len(view.run.languages)} languages"
     )
     dots = [shell_language(code, view) for code in view.run.languages]
-    return html.Div([html.Strong(view.run.folder.name), html.Span(text), *dots], className="row")
+    against = [] if view.other is None else [html.Span(f"compared with {view.other.folder.name}")]
+    said = [html.Strong(view.run.folder.name), html.Span(text), *against, *dots]
+    return html.Div(said, className="row")
 
 
 def shell_language(code: str, view: View) -> Component:
@@ -194,7 +220,8 @@ class _Content:
         kept = tuple(
             shell.plain(card) if isinstance(card, GridCard) else card for card in page.cards
         )
-        known = (settled(each, self.view.opened) for each in page.controls)
+        view = self.view
+        known = (settled(each, view.opened, runs=view.runs) for each in page.controls)
         controls = tuple(
             each
             for each in known
@@ -231,7 +258,17 @@ class _Content:
             content["table"] = as_table(self.bench.rows(card, view))
         text = json.dumps(content, ensure_ascii=False, cls=_encoder()).replace("</", "<\\/")
         script = f"workbench.receive({json.dumps(name)}, {text});\n"
-        (self.data / f"{name}.js").write_text(script, encoding="utf-8")
+        with _new(self.data / f"{name}.js", query) as file:
+            file.write(script)
+
+
+def _new(path: Path, query: str) -> IO[str]:
+    """A file that no other state has: names of files in a state may differ in signs alone."""
+    try:
+        return path.open("x", encoding="utf-8")
+    except FileExistsError as error:
+        msg = f"{query!r} has the file name of another state: rename one of the two documents."
+        raise InputError(msg) from error
 
 
 def file_name(card: str, parts: list[str]) -> str:
@@ -255,7 +292,7 @@ def _ranges(card: Card, view: View) -> dict[str, tuple[str, ...]]:
     if "centred" in followed:
         found["centred"] = ("0", "1")
     for key, each in all_controls().items():
-        control = settled(each, view.opened)
+        control = settled(each, view.opened, runs=view.runs)
         if key in followed and isinstance(control, Choice) and control.written:
             found[key] = tuple(control.values)
     if len(list(_all(found))) > MOST_STATES:

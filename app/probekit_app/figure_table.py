@@ -55,6 +55,10 @@ def _curve(trace: Any, names: tuple[str, str], band: Any) -> Iterator[Row]:
     if band is not None and len(band.y) == 2 * len(y) and band.yaxis == trace.yaxis:
         edges = np.asarray(band.y)
         high, low = edges[: len(y)], edges[len(y) :][::-1]
+    elif trace.error_y.array is not None and trace.error_y.arrayminus is not None:
+        heights = np.asarray(y)
+        high = heights + np.asarray(trace.error_y.array)
+        low = heights - np.asarray(trace.error_y.arrayminus)
     for at in range(len(y)):
         row = {names[0]: _plain(x[at]) if x is not None else at, names[1]: _plain(y[at])}
         if low is not None and high is not None:

@@ -10,7 +10,7 @@ from dash import html
 
 from probekit.errors import ProbekitError
 from probekit_app import shell
-from probekit_app.controls import settled
+from probekit_app.controls import Choice, settled
 from probekit_app.missing import missing
 from probekit_app.page import pages
 from probekit_app.selection_bar import selection_bar
@@ -116,8 +116,12 @@ def page_content(page: Page, view: View) -> Component:
 
 
 def _controls(page: Page, view: View) -> Component:
-    known = [settled(each, view.opened) for each in page.controls]
-    shown = [shell.control(each, view.option(each.key) or each.default) for each in known]
+    known = [settled(each, view.opened, runs=view.runs) for each in page.controls]
+    shown = [
+        shell.control(each, view.option(each.key) or each.default)
+        for each in known
+        if not (isinstance(each, Choice) and set(each.values) == {""})  # nothing to choose
+    ]
     return html.Div(shown, className="controls", role="group", **{"aria-label": "Controls"})
 
 

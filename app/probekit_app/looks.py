@@ -166,6 +166,8 @@ def _recolour(node: Any, theme: Theme) -> Any:
 
 
 def _recoloured(text: str) -> str:
+    if text == INK["light"]:
+        return INK["dark"]
     if _HEX.fullmatch(text):
         return _lighter(text)
     match = _RGB.fullmatch(text)

@@ -24,11 +24,18 @@ class Missing:
         Why the run's study left them out; empty where it did not say.
     command
         What computes them.
+    heading, lead
+        Words over the reason and over the command.
+    elsewhere
+        Whether the view is about something else altogether: then its card is not shown at all.
     """
 
     analyses: tuple[str, ...]
     reason: str
     command: str
+    heading: str = ""
+    lead: str = "This computes it, and keeps what the run has:"
+    elsewhere: bool = False
 
 
 def missing(view: View, needs: tuple[str, ...]) -> Missing | None:

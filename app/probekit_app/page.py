@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from dash import Dash
     from dash.development.base_component import Component
@@ -52,6 +52,10 @@ class Page:
         Whether it can be shown before a run is chosen.
     exported
         Whether the static export has it.
+    stamp
+        Changes when what the page reads besides the runs does; None where it reads nothing else.
+    offers
+        Whether there is anything to write for the static export; None: always.
     setup
         Called once with the app and the workbench, for callbacks and routes of its own.
     """
@@ -67,6 +71,8 @@ class Page:
     layout: Callable[[View], Component] | None = None
     without_run: bool = False
     exported: bool = True
+    stamp: Callable[[View], Hashable] | None = None
+    offers: Callable[[View], bool] | None = None
     setup: Callable[[Dash, Workbench], None] | None = None
 
     @property

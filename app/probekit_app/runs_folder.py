@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from probekit.errors import InputError, ProbekitError, RunError
 from probekit.runs import Run, open_run
+from probekit_app.documents import Documents
 from probekit_app.kept import Kept
 
 if TYPE_CHECKING:
@@ -119,6 +120,11 @@ class RunsFolder:
     root
         The folder.
 
+    Attributes
+    ----------
+    documents
+        Reports of erasures that lie in it.
+
     Raises
     ------
     RunError
@@ -133,6 +139,7 @@ class RunsFolder:
             )
             raise RunError(msg)
         self.root = root.resolve()
+        self.documents = Documents(self.root)
         self._opened: OrderedDict[str, OpenedRun] = OrderedDict()
         self._listed: dict[str, tuple[Stamp, Listed]] = {}
         self._lock = threading.RLock()

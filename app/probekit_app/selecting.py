@@ -63,7 +63,7 @@ def key_of(option: Option) -> str:
 
 def control_of(option: Option) -> Control:
     """The control of an option."""
-    about = {"key": key_of(option), "label": option.name, "help": option.help}
+    about: dict[str, Any] = {"key": key_of(option), "label": option.name, "help": option.help}
     if option.kind == "number":
         return _number(option, about)
     if option.kind == "text":
@@ -74,7 +74,7 @@ def control_of(option: Option) -> Control:
     return Choice(**about, values=ordered, written=False)
 
 
-def _number(option: Option, about: dict[str, str]) -> Number:
+def _number(option: Option, about: dict[str, Any]) -> Number:
     start = float(option.default)
     low = option.low if math.isfinite(option.low) else min(0.0, REACH * start)
     high = option.high if math.isfinite(option.high) else max(1.0, REACH * start)

@@ -25,7 +25,8 @@ def selection_bar(view: View) -> list[Component]:
     if view.opened is None:
         return [html.Div(choices, className="row")]
     choices += [_unit(view), _metric(view)]
-    return [html.Div([*choices, _languages(view)], className="row"), layer_strip(view)]
+    row = [*choices, _languages(view), *_region_key(view)]
+    return [html.Div(row, className="row"), layer_strip(view)]
 
 
 def _runs(view: View) -> Component:
@@ -91,6 +92,16 @@ def _languages(view: View) -> Component:
     )
 
 
+def _region_key(view: View) -> list[Component]:
+    """What the shaded layers of the strip, and of every figure over layers, are."""
+    if view.selection is None or not view.region:
+        return []
+    rule = view.selection.rule["name"]
+    said = f"Shaded: the region that the rule {rule} accepts at its defaults"
+    swatch = html.Span(className="swatch", **{"aria-hidden": "true"})
+    return [html.Span([swatch, f"{rule} region"], className="region-key", title=said)]
+
+
 def layer_strip(view: View) -> Component:
     """The layers as cells under which every figure over layers has its axis."""
     layers, region, chosen = view.layers, set(view.region), view.state.layer
@@ -105,7 +116,8 @@ def layer_strip(view: View) -> Component:
                     *(["on"] if layer == chosen else []),
                 ]
             ),
-            title=layer_words(layer, view.run.n_blocks),
+            title=layer_words(layer, view.run.n_blocks)
+            + (", in the region" if layer in region else ""),
             **{"data-layer": str(layer)},
         )
         for layer in layers

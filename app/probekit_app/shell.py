@@ -70,6 +70,7 @@ def slot(view: View, card: Card, *, key: str = "") -> Component:
         [
             html.Header([html.H2(card.title, id=heading), _actions(card)]),
             html.P(card.reading, className="reading"),
+            *_tabs(view, card),
             *_contents(view, card, address, key),
             html.P(id=part_id("method", address, kind=card.kind, key=key), className="method"),
             *_folds(card, address, key),
@@ -134,8 +135,42 @@ def _contents(view: View, card: Card, address: str, key: str) -> Parts:
             ],
             className=f"slot slot-{card.kind}",
             style={"minHeight": f"{card.pixels(view)}px"},
+            **_tab_panel(card),
         ),
     ]
+
+
+def _tabs(view: View, card: Card) -> Parts:
+    """The choice above a panel: arrows go from tab to tab, Tab to the chosen one alone."""
+    each = card.tabs if isinstance(card, PanelCard) else None
+    if each is None:
+        return []
+    now = view.option(each.key)
+    tabs = [
+        html.Button(
+            words,
+            type="button",
+            role="tab",
+            tabIndex=0 if name == now else -1,
+            **{
+                "data-set": each.key,
+                "data-value": name,
+                "data-default": each.default,
+                "aria-selected": str(name == now).lower(),
+                "aria-controls": f"{card.name}-tabpanel",
+            },
+        )
+        for name, words in each.values.items()
+    ]
+    said = {"aria-label": each.label}
+    return [html.Div(tabs, className="tabs", role="tablist", title=each.help, **said)]
+
+
+def _tab_panel(card: Card) -> dict[str, str]:
+    if not isinstance(card, PanelCard) or card.tabs is None:
+        return {}
+    name = f"{card.name}-title"
+    return {"id": f"{card.name}-tabpanel", "role": "tabpanel", "aria-labelledby": name}
 
 
 def _place(view: View, card: Card, address: str, key: str) -> Component:
@@ -232,25 +267,26 @@ def not_computed(found: Missing) -> Component:
     reason = [html.P(found.reason)] if found.reason else []
     return html.Div(
         [
-            html.Strong(f"Not computed in this run: {names}"),
+            html.Strong(found.heading or f"Not computed in this run: {names}"),
             *reason,
-            html.P("This computes it, and keeps what the run has:"),
-            html.Div(
-                [
-                    html.Code(found.command),
-                    html.Button("Copy", className="quiet", type="button", **{"data-copy": "code"}),
-                ],
-                className="command",
-            ),
+            html.P(found.lead),
+            command(found.command),
         ],
-        className="state lacking",
+        className="state lacking elsewhere" if found.elsewhere else "state lacking",
     )
+
+
+def command(text: str) -> Component:
+    """A command for a terminal, with a button that copies it."""
+    copy = html.Button("Copy", className="quiet", type="button", **{"data-copy": "code"})
+    return html.Div([html.Code(text), copy], className="command")
 
 
 def control(each: Control, value: str) -> Component:
     """A page's control."""
     if isinstance(each, Choice):
-        shown = _buttons(each, value) if len(each.values) <= MOST_BUTTONS else _menu(each, value)
+        few = len(each.values) <= MOST_BUTTONS and not each.menu
+        shown = _buttons(each, value) if few else _menu(each, value)
     elif isinstance(each, Number):
         shown = _slider(each, value)
     elif isinstance(each, Text):

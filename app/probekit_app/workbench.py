@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from probekit.errors import ProbekitError, RunError
 from probekit_app.cards import FigureCard, GridCard, PanelCard
+from probekit_app.controls import settled
 from probekit_app.figure_table import figure_rows
 from probekit_app.looks import Theme, dress
 from probekit_app.missing import Missing, missing
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from probekit_app.cards import Card
+    from probekit_app.controls import Control
     from probekit_app.jobs import Jobs
     from probekit_app.page import Page
     from probekit_app.runs_folder import OpenedRun, RunsFolder
@@ -72,16 +74,25 @@ class Workbench:
         Model for live views; empty without one.
     site
         Whether it draws for the static export.
+    other
+        The run that a site compares with; an address names it otherwise.
     jobs
         Studies that the page may start; None where it may not.
     """
 
     def __init__(
-        self, runs: RunsFolder, *, model: str = "", site: bool = False, jobs: Jobs | None = None
+        self,
+        runs: RunsFolder,
+        *,
+        model: str = "",
+        site: bool = False,
+        other: OpenedRun | None = None,
+        jobs: Jobs | None = None,
     ) -> None:
         self.runs = runs
         self.model = model
         self.site = site
+        self.other = other
         self.jobs = jobs
         self._drawn: OrderedDict[tuple[Any, ...], Drawn] = OrderedDict()
         self._lock = threading.Lock()
@@ -100,8 +111,9 @@ class Workbench:
         name = asked.get("run", "") or self._only_run()
         try:
             opened = self.runs.open(name) if name else None
-            parsed = parse(query, opened, others=self._others(asked), controls=all_controls())
-            other = self.runs.open(parsed.state.run_b) if parsed.state.run_b else None
+            controls = self._controls(asked)
+            parsed = parse(query, opened, others=self._others(asked), controls=controls)
+            other = self.runs.open(parsed.state.run_b) if parsed.state.run_b else self.other
         except (ProbekitError, OSError):
             raise
         except Exception as error:  # a damaged array can raise anything
@@ -179,11 +191,19 @@ class Workbench:
             field = {"langs": "languages", "pos": "position"}.get(name, name)
             followed.append(getattr(state, field, None) or state.options.get(name))
         about = [None if each is None else (each.name, each.stamp) for each in _opened(view)]
-        return (page.path, card.name, view.key, theme, *about, *followed)
+        stamp = None if page.stamp is None else page.stamp(view)
+        return (page.path, card.name, view.key, theme, stamp, *about, *followed)
 
     def _only_run(self) -> str:
         names = self.runs.finished() if len(self.runs.names()) == 1 else ()
         return names[0] if names else ""
+
+    def _controls(self, asked: dict[str, str]) -> dict[str, Control]:
+        """Controls by key; those of the folder that are asked for know its files."""
+        return {
+            key: settled(each, None, runs=self.runs) if key in asked else each
+            for key, each in all_controls().items()
+        }
 
     def _others(self, asked: dict[str, str]) -> tuple[str, ...]:
         return self.runs.finished() if asked.get("vs") else ()

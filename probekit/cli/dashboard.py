@@ -41,15 +41,16 @@ def dashboard(
     export: Annotated[
         Path | None, typer.Option(help="Write the views of a run to this folder and stop.")
     ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="With --export: a second run, for the page Compare.")
+    ] = None,
 ) -> None:
     """Look at runs in a browser: where languages meet, layer by layer."""
     probekit_app = _workbench()
     folder = _folder(runs, example=example)
-    if export is not None:
-        typer.echo(str(probekit_app.export_site(folder, export)))
+    if _exported(probekit_app, folder, target=export, compare=compare):
         return
-    # Ctrl-C is how a server is stopped, nothing is lost by it
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt):  # how a server is stopped; nothing is lost by it
         probekit_app.serve(
             folder,
             model=model or "",
@@ -60,6 +61,19 @@ def dashboard(
             allow_studies=allow_studies,
             ready=_say,
         )
+
+
+def _exported(workbench: Any, run: Path, *, target: Path | None, compare: Path | None) -> bool:
+    """Write the site where one is asked for, and say whether one was."""
+    if target is not None:
+        typer.echo(str(workbench.export_site(run, target, compare=compare)))
+    elif compare is not None:
+        msg = (
+            f"--compare goes with --export. Got {str(compare)!r} without it; in the workbench "
+            "itself choose the second run beside 'vs'."
+        )
+        raise InputError(msg)
+    return target is not None
 
 
 def _workbench() -> Any:

@@ -143,17 +143,17 @@ def sweep(
     allow_tied: Tied = False,
     other_weights: OtherWeights = False,
     one_language: OneLanguage = False,
+    html: Annotated[Path | None, typer.Option(help="Also write a page with its figure.")] = None,
     as_json: Json = False,
     dtype: Dtype = "auto",
     device: Device = "auto",
 ) -> None:
     """Erase with the selection and with each of its controls; the same command resumes it."""
     from probekit.erasure import sweep as sweep_cells
-    from probekit.erasure.report import sweep_as_table
 
     job = _Request(model, facts, languages, selection, dtype, device)
     said = _settings(settings, max_seconds=max_seconds, seed=seed)
-    subject, asked, chosen = job.open(output)
+    subject, asked, chosen = job.open(output, html)
     done = _with_steps(
         lambda bar: sweep_cells(
             subject,
@@ -171,6 +171,16 @@ def sweep(
             **said,
         )
     )
+    _give_sweep(done, html=html, as_json=as_json)
+
+
+def _give_sweep(done: Any, *, html: Path | None, as_json: bool) -> None:
+    """Write the page where one was asked for, and print."""
+    from probekit.cli.verification import _write
+    from probekit.erasure.report import sweep_as_table
+
+    if html is not None:
+        _write(html, done.to_html())
     show_parts(_json(done.record) if as_json else sweep_as_table(done))
 
 
@@ -182,12 +192,14 @@ class _Request:
         self.languages = None if languages is None else listed(languages)
         self.selection, self.dtype, self.device = rest
 
-    def open(self, output: Path) -> tuple[Any, FactSet, Any]:
+    def open(self, output: Path, html: Path | None = None) -> tuple[Any, FactSet, Any]:
         """Subject, facts and document of the selection."""
+        from probekit.cli.verification import _refuse_places
         from probekit.erasure.target import document_of
         from probekit.models import load
 
         _refuse_early(output)
+        _refuse_places(html)
         asked = _facts(self.facts, self.languages)
         chosen = None if self.selection is None else document_of(self.selection)
         return load(self.model, dtype=self.dtype, device=self.device), asked, chosen

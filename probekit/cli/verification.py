@@ -24,6 +24,9 @@ Settings = Annotated[
 OtherWeights = Annotated[
     bool, typer.Option("--other-weights", help="A selection made on other weights.")
 ]
+Controls = Annotated[
+    Path | None, typer.Option(help="A folder of 'sweep': the same checks of its other cells.")
+]
 Codes = Annotated[str | None, typer.Option(help="Codes, as in en,es.")]
 
 
@@ -39,6 +42,7 @@ def verify(
     languages: Codes = None,
     checks: Annotated[str | None, typer.Option(help="Some, as in lens,relearn; all.")] = None,
     settings: Settings = None,
+    controls: Controls = None,
     other_weights: OtherWeights = False,
     html: Annotated[Path | None, typer.Option(help="Also write a page.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write JSON.")] = None,
@@ -66,6 +70,7 @@ def verify(
             held_out=listed(held_out) if held_out else (),
             checks=None if checks is None else listed(checks),
             check_weights=not other_weights,
+            controls=_controls(subject, controls),
             progress=bar,
             **said,
         )
@@ -76,9 +81,10 @@ def verify(
 def _give(report: Any, *, output: Path | None, html: Path | None, as_json: bool) -> None:
     """Write, print, and leave with 1 where something was found."""
     text = json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
-    for path, content in ((output, text + "\n"), (html, report.to_html())):
-        if path is not None:
-            _write(path, content)
+    if output is not None:
+        _write(output, text + "\n")
+    if html is not None:
+        _write(html, report.to_html())
     show_parts(text if as_json else report.table())
     if not report.ok:
         typer.echo(_finding(report), err=True)
@@ -103,6 +109,23 @@ def _open(base: Subject, erased: str, *, dtype: str, device: str) -> tuple[Subje
     if (folder / DELTA).is_file():
         return apply_delta(base, folder), record
     return load(erased, dtype=dtype, device=device), record  # type: ignore[arg-type]
+
+
+def _controls(base: Subject, folder: Path | None) -> dict[str, Subject]:
+    """Every cell of a sweep but the selection's own, by name."""
+    from probekit.erasure import apply_delta
+    from probekit.erasure.sweep import SELECTION, TABLE
+    from probekit.errors import InputError
+
+    if folder is None:
+        return {}
+    try:
+        record = json.loads((folder / TABLE).read_text(encoding="utf-8"))
+        cells = {cell["cell"]: folder / cell["folder"] for cell in record["cells"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"controls {str(folder)!r} must be a folder of 'probekit sweep'. Got none; give one."
+        raise InputError(msg) from error
+    return {name: apply_delta(base, at) for name, at in cells.items() if name != SELECTION}
 
 
 def _refuse_places(*paths: Path | None) -> None:

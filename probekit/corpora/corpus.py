@@ -138,7 +138,7 @@ class ParallelCorpus:
         return f"ParallelCorpus({self.name!r}, {self.n_units} units × {len(self.texts)}: {codes})"
 
     def _repr_html_(self) -> str:
-        return corpus_html(self.name, self.texts, labels=self.labels, dropped=self.dropped)
+        return corpus_html(self)
 
     def require(self, min_units: int = 8, min_languages: int = 2) -> None:
         """Check that a study has enough to work with.

@@ -104,18 +104,15 @@ def erase(
 
     Parameters
     ----------
-    subject, facts
-        A causal language model, which stays as it is; facts to forget and to retain.
-    source
-        Languages that are trained on; the facts' others are held out.
+    subject, facts, source
+        A causal language model, which stays as it is; facts to forget and to retain; languages
+        that are trained on (the facts' others are held out).
     algorithm, selection
         One of ``ALGORITHMS``; file, document, LayerSelection or Target, None for every block.
     folder, delta
         Where to write it, resuming what was begun there (None: memory only); only what moved.
-    check_weights, allow_tied, allow_unknown, one_language
-        Switch off a refusal; see the errors.
-    memory
-        Given to several erasures of one base, it is asked once.
+    check_weights, allow_tied, allow_unknown, one_language, memory
+        Switch off a refusal (see the errors); of several erasures of a base, which is asked once.
     progress, **settings
         Told how far it is; fields of :class:`EraseSettings`, such as ``max_steps=100``.
 
@@ -132,9 +129,9 @@ def erase(
     how = EraseSettings.of(algorithm, settings)
     target = target_of(subject, selection, check_weights=check_weights, allow_tied=allow_tied)
     job = make_job(subject, facts, source=source, target=target, how=how, one_language=one_language)
-    job = replace(job, memory=Memory() if memory is None else memory)
-    place = _place(job, folder, delta=delta)
-    return _resume(job, place, progress or SilentSteps(), delta=delta, unknown=allow_unknown)
+    job = job if memory is None else replace(job, memory=memory)
+    told = progress or SilentSteps()
+    return _resume(job, _place(job, folder, delta=delta), told, delta=delta, unknown=allow_unknown)
 
 
 def _resume(

@@ -16,7 +16,7 @@ METHODS = ("lora", "full")
 #: paper has ``retain_weight`` 1200 at 5e-5 on 7B models with plain text to retain.
 DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "rmu": {"lr": 1e-4, "retain_weight": 100.0, "max_steps": 200},
+        "rmu": {"lr": 3e-4, "retain_weight": 100.0, "max_steps": 200},
         "simnpo": {"lr": 1e-4, "retain_weight": 1.0, "max_steps": 200},
         "slug": {"lr": 1.0, "retain_weight": 1.0, "max_steps": 12},
         "gradient-ascent": {"lr": 1e-5, "retain_weight": 0.0, "max_steps": 100},

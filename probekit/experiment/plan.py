@@ -29,7 +29,8 @@ class Arm:
     Attributes
     ----------
     algorithm, source, place, seed
-        How, in which languages, where, and the seed. The seed also picks among random controls.
+        How, in which languages, where, and the seed, which also decides which of the taught facts
+        are to be forgotten and which random blocks are moved.
     """
 
     algorithm: str
@@ -90,7 +91,8 @@ class Plan(BaseModel):
     sources
         Groups of languages that are erased in; the others are held out.
     places, seeds
-        Where (``selection`` and controls), and seeds.
+        Where (``selection`` and controls), and seeds: each deals the taught facts anew into those
+        to forget and those to retain (0: as they are), and draws order, direction, random blocks.
     algorithms
         Name to fields of :class:`~probekit.erasure.EraseSettings`.
     verify

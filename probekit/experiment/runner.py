@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from probekit.capture.shards import storage_errors, write_atomically
 from probekit.erasure import erase, teach, verify
 from probekit.erasure.job import identity
@@ -29,12 +31,13 @@ if TYPE_CHECKING:
 
     from probekit.erasure import Erased, Taught
     from probekit.erasure.target import Target
-    from probekit.experiment.plan import Arm, Plan
+    from probekit.experiment.plan import Arm, Checks, Plan
     from probekit.facts import FactSet
     from probekit.models import Subject
 
 PARTS = ("forget", "retain", "relearn")
 TAUGHT = ("forget", "retain")
+_DEAL = 23  # a random stream of its own
 
 
 def run_plan(
@@ -91,6 +94,32 @@ def choose_facts(plan: Plan) -> FactSet:
         order = dict.fromkeys(question.fact for question in every if question.part == part)
         kept += list(order)[: plan.n_facts]
     return every.where(fact=kept)
+
+
+def deal(facts: FactSet, seed: int) -> FactSet:
+    """The same facts, other ones to forget: a seed is another draw, 0 the parts as they are.
+
+    The groups (``person`` of ``person/relation``) of parts forget and retain are shuffled and
+    dealt again, whole, as many facts to forget as before or as few more as whole groups allow.
+    """
+    if seed == 0:
+        return facts
+    groups: dict[str, list[str]] = {}
+    for question in facts:
+        if question.part in TAUGHT:
+            own = groups.setdefault(question.fact.partition("/")[0], [])
+            own += [question.fact] if question.fact not in own else []
+    least = len(facts.where(part="forget").facts)
+    forget: set[str] = set()
+    names = list(groups)
+    for place in np.random.default_rng([seed, _DEAL]).permutation(len(names)):
+        if len(forget) < least:
+            forget |= set(groups[names[place]])
+    dealt = [
+        replace(q, part="forget" if q.fact in forget else "retain") if q.part in TAUGHT else q
+        for q in facts
+    ]
+    return replace(facts, questions=tuple(dealt))
 
 
 @dataclass(eq=False)
@@ -164,18 +193,18 @@ class _Work:
 
     def _arm(self, arm: Arm, base: Subject, target: Target) -> dict[str, Any]:
         """One arm, from its file where that was made of the same things."""
-        plan = self.plan
+        plan, facts = self.plan, deal(self.facts, arm.seed)
         settings = {"seed": arm.seed, **plan.algorithms[arm.algorithm]}
         checks = [each for each in plan.verify if each.holds(arm)]
         made_of = identity(
             {
                 "base": base.state_sha256,
-                "facts": self.facts.sha256,
+                "facts": facts.sha256,
                 "names": list(target.names),
                 "read_layer": target.read_layer,
                 "arm": arm.name,
                 "settings": settings,
-                "verify": [each.model_dump(mode="json") for each in checks],
+                "verify": [[list(each.checks), each.settings] for each in checks],
             }
         )
         file = self.folder / "arms" / f"{arm.name}.json"
@@ -185,7 +214,7 @@ class _Work:
                 return kept
         erased = erase(
             base,
-            self.facts.where(part=TAUGHT),
+            facts.where(part=TAUGHT),
             source=arm.source,
             algorithm=arm.algorithm,
             selection=target,
@@ -195,7 +224,7 @@ class _Work:
             **settings,
         )
         record = self._short(arm, target, erased) | {"made_of": made_of}
-        record["verifications"] = [self._verify(base, erased, each) for each in checks]
+        record["verifications"] = [self._verify(base, erased, facts, how=each) for each in checks]
         self._write(record, f"arms/{arm.name}.json")
         return record
 
@@ -216,11 +245,13 @@ class _Work:
             "checks": record["checks"],
         }
 
-    def _verify(self, base: Subject, erased: Erased, how: Any) -> dict[str, Any]:
+    def _verify(
+        self, base: Subject, erased: Erased, facts: FactSet, *, how: Checks
+    ) -> dict[str, Any]:
         report = verify(
             base,
-            replace(erased, record={**erased.record}),
-            self.facts,
+            erased,
+            facts,
             checks=how.checks,
             memory=self.memory,
             progress=self.told,

@@ -170,7 +170,7 @@ def panels(data: xr.Dataset, titles: Sequence[str]) -> tuple[go.Figure, list[int
     figure = make_subplots(
         rows=len(titles), cols=1, shared_xaxes=True, vertical_spacing=0.1, subplot_titles=titles
     )
-    layers = [int(layer) for layer in data["layer"]]
+    layers = [int(layer) for layer in data["layer"].to_numpy()]
     axis = layer_axis(layers)
     figure.update_xaxes({name: value for name, value in axis.items() if name != "title"})
     figure.update_xaxes(title=axis["title"], row=len(titles), col=1)
@@ -192,7 +192,7 @@ def curve(
     """Draw a variable by layer with the interval beside it in the file."""
     add_curve(
         figure,
-        [int(layer) for layer in data["layer"]],
+        [int(layer) for layer in data["layer"].to_numpy()],
         data[variable].to_numpy(),
         name=name,
         colour=colour,
@@ -218,7 +218,7 @@ def chosen_layer(data: xr.Dataset, layer: int) -> int:
     InputError
         It has not.
     """
-    known = [int(value) for value in data["layer"]]
+    known = [int(value) for value in data["layer"].to_numpy()]
     if layer not in known:
         msg = f"layer must be between {known[0]} and {known[-1]}. Got {layer} instead."
         raise InputError(msg)

@@ -33,7 +33,7 @@ def cka_by_layer(run: Run, *, region: Sequence[int] = (), variants: bool = True)
     import plotly.graph_objects as go
 
     cka = run.cka
-    layers = [int(layer) for layer in cka["layer"]]
+    layers = [int(layer) for layer in cka["layer"].to_numpy()]
     figure = go.Figure()
     add_region(figure, region)
     add_curve(
@@ -77,7 +77,7 @@ def cka_heatmap(run: Run, *, layer: int) -> go.Figure:
     from probekit.errors import InputError
 
     cka = run.cka
-    known = [int(value) for value in cka["layer"]]
+    known = [int(value) for value in cka["layer"].to_numpy()]
     if layer not in known:
         msg = f"layer must be between {known[0]} and {known[-1]}. Got {layer} instead."
         raise InputError(msg)

@@ -68,7 +68,7 @@ def concept_curves(results: xr.Dataset, *, language: str | None = None) -> go.Fi
     )
     _mass_panel(figure, results, language)
     _lower_panels(figure, results, language)
-    figure.update_xaxes(layer_axis([int(layer) for layer in results["layer"]]))
+    figure.update_xaxes(layer_axis([int(layer) for layer in results["layer"].to_numpy()]))
     figure.update_xaxes(title="", row=1, col=1)
     figure.update_yaxes(rangemode="tozero")
     figure.update_annotations(font_size=13)
@@ -101,7 +101,7 @@ def _with_interval(
     n = results["n_prompts"] if language is None else results["n_prompts"].sel(language=language)
     add_curve(
         figure,
-        [int(layer) for layer in results["layer"]],
+        [int(layer) for layer in results["layer"].to_numpy()],
         _curve(results, variable, language),
         interval=(low, high),
         n=int(n.sum()),
@@ -111,7 +111,7 @@ def _with_interval(
 
 def _mass_panel(figure: go.Figure, results: xr.Dataset, language: str | None) -> None:
     cell = {"row": 1, "col": 1}
-    layers = [int(layer) for layer in results["layer"]]
+    layers = [int(layer) for layer in results["layer"].to_numpy()]
     if language is None:
         _languages(figure, results, layers, cell=cell)
     floors = []
@@ -158,7 +158,7 @@ def _languages(
 
 
 def _lower_panels(figure: go.Figure, results: xr.Dataset, language: str | None) -> None:
-    layers = [int(layer) for layer in results["layer"]]
+    layers = [int(layer) for layer in results["layer"].to_numpy()]
     for at, (name, title, colour) in enumerate(_BELOW):
         cell = {"row": 2, "col": at + 1}
         _with_interval(figure, results, name, language, name=title, colour=colour, cell=cell)

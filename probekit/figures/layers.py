@@ -153,7 +153,7 @@ def _interval(group: xr.Dataset, variable: str) -> Interval | None:
 
 
 def _layers(group: xr.Dataset) -> list[int]:
-    return [int(layer) for layer in group["layer"]]
+    return [int(layer) for layer in group["layer"].to_numpy()]
 
 
 PANELS = (

@@ -154,7 +154,7 @@ def lens_by_layer(run: Run) -> go.Figure:
         _curves(figure, data, variable, colour=colour, cell=cell)
         if has_floor:
             _floor(figure, data, variable, cell=cell)
-    layers = [int(layer) for layer in data["layer"]]
+    layers = [int(layer) for layer in data["layer"].to_numpy()]
     figure.update_xaxes(layer_axis(layers))
     figure.update_yaxes(rangemode="tozero")
     for row, col in ((1, 2), (2, 1)):
@@ -182,7 +182,7 @@ def _curves(
 ) -> None:
     import plotly.graph_objects as go
 
-    layers = [int(layer) for layer in data["layer"]]
+    layers = [int(layer) for layer in data["layer"].to_numpy()]
     for code in data["language"].to_numpy():
         here = data.sel(language=code)
         ends = [_shown(here[f"{variable}{end}"].to_numpy(), variable) for end in _ENDS]
@@ -225,7 +225,7 @@ def _texts(name: str, ends: list[np.ndarray], n: int) -> list[str]:
 
 def _floor(figure: go.Figure, data: xr.Dataset, variable: str, *, cell: dict[str, Any]) -> None:
     name = "own_mass_mean_chance" if variable == "own_mass" else f"{variable}_chance"
-    layers = [int(layer) for layer in data["layer"]]
+    layers = [int(layer) for layer in data["layer"].to_numpy()]
     values = _shown(data[name].to_numpy(), variable)
     add_level(figure, layers, values, name="random vectors", cell=cell)
 
@@ -265,7 +265,7 @@ def language_mass(run: Run, *, pivot: str | None = None) -> go.Figure:
     for at, code in enumerate(codes):
         cell = {"row": at // columns + 1, "col": at % columns + 1}
         _mass_panel(figure, data.sel(language=code), pivot=pivot, cell=cell)
-    figure.update_xaxes(_small_axis([int(layer) for layer in data["layer"]]))
+    figure.update_xaxes(_small_axis([int(layer) for layer in data["layer"].to_numpy()]))
     figure.update_yaxes(range=[0, 1])
     figure.update_annotations(font_size=12)
     figure = style(
@@ -302,7 +302,7 @@ def _pivot(data: xr.Dataset, codes: list[str], pivot: str | None) -> str:
 def _mass_panel(figure: go.Figure, data: xr.Dataset, *, pivot: str, cell: dict[str, Any]) -> None:
     """Own language, pivot, undetermined, and the chance of the own."""
     own = str(data["language"].item())
-    layers = [int(layer) for layer in data["layer"]]
+    layers = [int(layer) for layer in data["layer"].to_numpy()]
     drawn = [("own language", own, GREEN), (f"pivot ({pivot})", pivot, BLUE)]
     drawn.append(("undetermined", "undetermined", ORANGE))
     for name, token_language, colour in drawn:

@@ -226,7 +226,7 @@ def chosen_languages(data: xr.Dataset, languages: Sequence[str] | None) -> list[
 
 def layers_of(data: xr.Dataset) -> list[int]:
     """−1 (the embedding), then the blocks."""
-    return [int(layer) for layer in data["layer"]]
+    return [int(layer) for layer in data["layer"].to_numpy()]
 
 
 def positions_of(data: xr.Dataset) -> int:

@@ -106,7 +106,7 @@ def cka_variants(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
     """
     import plotly.graph_objects as go
 
-    figure, layers = go.Figure(), [int(layer) for layer in run.cka["layer"]]
+    figure, layers = go.Figure(), [int(layer) for layer in run.cka["layer"].to_numpy()]
     add_region(figure, region)
     looks = {
         "debiased": (BLUE, "solid"),

@@ -27,7 +27,7 @@ def mlp_regions(run: Run) -> go.Figure:
     import plotly.graph_objects as go
 
     data = run.group("mlp_regions")
-    layers = [int(layer) for layer in data["layer"]]
+    layers = [int(layer) for layer in data["layer"].to_numpy()]
     figure = go.Figure()
     for name, label, colour, dash in (
         ("lrds_centred", "LRDS: language", VERMILION, "solid"),

@@ -190,7 +190,7 @@ def chosen_neuron(data: xr.Dataset, layer: int | None, neuron: int | None) -> tu
     score = np.where(selected, entropy, entropy + 100.0)  # any selected one comes first
     if layer is None:
         layer = int(data["layer"][int(score.min(axis=1).argmin())])
-    row = [int(each) for each in data["layer"]].index(chosen_block(data, layer))
+    row = [int(each) for each in data["layer"].to_numpy()].index(chosen_block(data, layer))
     if neuron is None:
         return layer, int(score[row].argmin())
     if not 0 <= neuron < score.shape[1]:

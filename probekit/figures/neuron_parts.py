@@ -34,7 +34,7 @@ def count_heatmap(data: xr.Dataset, name: str, *, labels: list[str]) -> go.Figur
     """
     import plotly.graph_objects as go
 
-    layers = [int(layer) for layer in data["layer"]]
+    layers = [int(layer) for layer in data["layer"].to_numpy()]
     heatmap = go.Heatmap(
         z=data[name].transpose("language", "layer").to_numpy(),
         x=layers,

@@ -69,7 +69,7 @@ def neuron_types(run: Run) -> go.Figure:
     import plotly.graph_objects as go
 
     data = run.group("neurons")
-    layers = [int(layer) for layer in data["layer"]]
+    layers = [int(layer) for layer in data["layer"].to_numpy()]
     figure = go.Figure()
     for name, colour in TYPES:
         band = (data[f"{name}_low"].to_numpy(), data[f"{name}_high"].to_numpy())
@@ -95,7 +95,7 @@ def neuron_overlap(run: Run) -> go.Figure:
     import plotly.graph_objects as go
 
     data = run.group("neurons")
-    layers = [int(layer) for layer in data["layer"]]
+    layers = [int(layer) for layer in data["layer"].to_numpy()]
     figure = go.Figure()
     band = (data["jaccard_mean_low"].to_numpy(), data["jaccard_mean_high"].to_numpy())
     add_curve(

@@ -91,7 +91,10 @@ def probe_languages(
 
 def _against(figure: go.Figure, part: xr.Dataset, quantity: str) -> str:
     """Axes, and the level that a quantity is compared with; returns what the axis says."""
-    layers, (words, against) = [int(layer) for layer in part["layer"]], QUANTITIES[quantity]
+    layers, (words, against) = (
+        [int(layer) for layer in part["layer"].to_numpy()],
+        QUANTITIES[quantity],
+    )
     zero = {"accuracy": float(part["majority_mean"]), "compression": 1.0}.get(quantity, 0.0)
     add_level(figure, layers, np.full(len(layers), zero), name=against)
     figure.update_xaxes(layer_axis(layers))
@@ -103,7 +106,7 @@ def _language(figure: go.Figure, run: Run, part: xr.Dataset, code: str, *, bande
     """The curve of one language, in its colour, marker and dash."""
     look = language_styles(run.languages)[code]
     value, low, high = (each.sel(language=code).to_numpy() for each in part.values())
-    layers = [int(layer) for layer in part["layer"]]
+    layers = [int(layer) for layer in part["layer"].to_numpy()]
     before = len(figure.data)
     add_curve(
         figure,
@@ -148,7 +151,7 @@ def language_recall(run: Run, *, languages: Sequence[str] | None = None) -> go.F
         data[f"recall{end}"].sel(language=codes).transpose("language", "layer").to_numpy()
         for end in ("", "_low", "_high")
     )
-    n, layers = int(data.attrs["n_units"]), [int(layer) for layer in data["layer"]]
+    n, layers = int(data.attrs["n_units"]), [int(layer) for layer in data["layer"].to_numpy()]
     text = [
         [f"{v:.3f} [{a:.3f}, {b:.3f}], n = {n}" for v, a, b in zip(*rows, strict=True)]
         for rows in zip(table, low, high, strict=True)

@@ -72,7 +72,7 @@ def panels(data: xr.Dataset, titles: Sequence[str], *, columns: int = 2) -> go.F
         horizontal_spacing=0.07,
         subplot_titles=[title.replace("_", " ") for title in titles],
     )
-    axis = layer_axis([int(layer) for layer in data["layer"]])
+    axis = layer_axis([int(layer) for layer in data["layer"].to_numpy()])
     figure.update_xaxes({name: value for name, value in axis.items() if name != "title"})
     for column in range(columns):
         last = [at for at in range(len(titles)) if at % columns == column][-1:]
@@ -101,7 +101,7 @@ def curve(
         band = (part[f"{variable}_low"].to_numpy(), part[f"{variable}_high"].to_numpy())
     add_curve(
         figure,
-        [int(layer) for layer in part["layer"]],
+        [int(layer) for layer in part["layer"].to_numpy()],
         part[variable].to_numpy() if isinstance(variable, str) else variable,
         name=name,
         colour=colour,
@@ -123,7 +123,7 @@ def level(
 ) -> None:
     """A level in panel ``at``; one entry of the legend for all panels."""
     before = len(figure.data)
-    layers = [int(layer) for layer in part["layer"]]
+    layers = [int(layer) for layer in part["layer"].to_numpy()]
     values = np.broadcast_to(np.asarray(value, dtype=float), (len(layers),))
     add_level(figure, layers, values, name=name, cell=cell(at, columns))
     share_legend(figure, before, name, first=at == 0 or columns == 1)

@@ -223,7 +223,7 @@ def _rank(data: xr.Dataset) -> np.ndarray:
 def _frequencies(figure: go.Figure, part: xr.Dataset, value: float, *, at: int) -> None:
     """The code that sees no vectors, told apart from the uniform one by its colour."""
     before, name = len(figure.data), "from class frequencies alone"
-    layers = [int(layer) for layer in part["layer"]]
+    layers = [int(layer) for layer in part["layer"].to_numpy()]
     values = np.full(len(layers), value)
     place = cell(at, 2)
     add_curve(figure, layers, values, name=name, colour=ORANGE, dash="dash", cell=place)

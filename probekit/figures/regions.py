@@ -50,7 +50,7 @@ def regions_by_layer(run: Run) -> go.Figure:
     )
     for row, data in enumerate(groups, start=1):
         _panel(figure, run, data, row=row)
-        layers = [int(layer) for layer in data["layer"]]
+        layers = [int(layer) for layer in data["layer"].to_numpy()]
         add_level(figure, layers, np.zeros(len(layers)), name="none", cell={"row": row, "col": 1})
         figure.data[-1].showlegend = row == 1
     axis = layer_axis(list(range(-1, run.n_blocks)))
@@ -65,7 +65,7 @@ def regions_by_layer(run: Run) -> go.Figure:
 
 def _panel(figure: go.Figure, run: Run, data: xr.Dataset, *, row: int) -> None:
     n = int(run.manifest.corpus["n_units"])
-    layers = [int(layer) for layer in data["layer"]]
+    layers = [int(layer) for layer in data["layer"].to_numpy()]
     for name, words, colour, dash in CURVES:
         before = len(figure.data)
         add_curve(

@@ -90,10 +90,15 @@ def _classes(
     """The texts at these languages and units, a trace a class."""
     rows, units = at
     classes = classes_of(run, by)[np.ix_(rows, _in_run(run, found)[units])]
-    for name, looks in class_styles(run, by).items():
-        here = classes == name
-        if here.any():
-            figure.add_trace(_points(run, found, name, looks=looks, at=(rows, units, here)))
+    looks = class_styles(run, by)
+    places = {name: classes == name for name in looks}
+    figure.add_traces(
+        [
+            _points(run, found, name, looks=looks[name], at=(rows, units, here))
+            for name, here in places.items()
+            if here.any()
+        ]
+    )
 
 
 def nearest_block(run: Run) -> int:
@@ -153,8 +158,8 @@ def _points(
     rows, units, here = at
     languages, places = np.nonzero(here)
     points = found.points[np.array(rows)[languages], units[places]]
-    ids = [found.units[units[place]] for place in places]
-    codes = [run.languages[rows[language]] for language in languages]
+    ids = np.array(found.units)[units[places]]  # arrays: plotly checks lists one by one
+    codes = np.array(run.languages)[np.array(rows)[languages]]
     return go.Scatter(
         x=points[:, 0],
         y=points[:, 1],
@@ -162,7 +167,7 @@ def _points(
         name=name,
         marker={"size": 5, "opacity": 0.65, "color": looks.colour, "symbol": looks.symbol},
         customdata=ids,
-        text=codes,
+        text=codes if len(set(languages)) > 1 else str(codes[0]),
         hovertemplate=f"%{{text}}, %{{customdata}}<extra>{name}</extra>",
     )
 

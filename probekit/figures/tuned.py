@@ -27,7 +27,7 @@ def tuned_by_layer(report: xr.Dataset) -> go.Figure:
     """
     import plotly.graph_objects as go
 
-    layers = [int(layer) for layer in report["layer"]]
+    layers = [int(layer) for layer in report["layer"].to_numpy()]
     figure = go.Figure()
     for name, title, colour in (("plain", "plain lens", ORANGE), ("tuned", "tuned lens", BLUE)):
         ends = [report[f"{name}_mean_{end}"].to_numpy() for end in ("low", "high")]

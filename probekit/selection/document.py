@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from probekit.errors import RuleError
@@ -17,6 +16,7 @@ from probekit.selection.agreement import Agreement
 from probekit.selection.blocks import Blocks, describe, is_contiguous
 from probekit.selection.columns import Column, FloatArray
 from probekit.selection.controls import Control
+from probekit.selection.display import selection_html
 from probekit.selection.evidence import Evidence, ModelCard
 from probekit.selection.grade import Grade, Support, read_support
 from probekit.selection.parameters import ParameterSet
@@ -192,15 +192,4 @@ class LayerSelection:
         )
 
     def _repr_html_(self) -> str:
-        notes = [*self.reasons, *(f"Warning: {warning}" for warning in self.warnings)]
-        items = "".join(f"<li>{escape(note)}</li>" for note in notes)
-        head = "<tr><th>block</th><th>margin (sd)</th><th>clears in</th><th>in region</th></tr>"
-        rows = "".join(
-            f"<tr><td>{each.layer}</td><td>{each.score:.2f}</td><td>{each.selected_in:.0%}</td>"
-            f"<td>{'yes' if each.layer in self.region else ''}</td></tr>"
-            for each in sorted(self.ranked, key=lambda each: each.layer)
-        )
-        return (
-            f"<p><strong>{escape(self._headline())}</strong></p><ul>{items}</ul>"
-            f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
-        )
+        return selection_html(self, self._headline())

@@ -227,7 +227,7 @@ class Study(BaseModel):
         corpus
             Text in memory, instead of reading ``self.corpus``; ``self.languages`` still choose.
         progress
-            Told how far it is; nobody is told unless given.
+            Told how far it is. Unless given, a notebook shows a bar and anything else nothing.
 
         Raises
         ------
@@ -236,9 +236,11 @@ class Study(BaseModel):
         InterruptedRun, StorageError, NumericalError
             It stopped; finished shards are kept.
         """
+        from probekit.studies.notebook_progress import standing
         from probekit.studies.runner import run_study
 
-        return run_study(self, Path(output), subject=subject, corpus=corpus, progress=progress)
+        with standing(progress) as told:
+            return run_study(self, Path(output), subject=subject, corpus=corpus, progress=told)
 
 
 def _got(value: Any) -> str:

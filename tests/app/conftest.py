@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.app.trial import TRIAL
+from tests.figures.erasures import make_report, make_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +44,8 @@ def runs(finished_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(finished_run.folder, root / "damaged")
     (root / "damaged" / "manifest.json").write_text('{"format": "probekit-run/1"', "utf-8")
     shutil.copytree(finished_run.folder, root.parent / "outside")
+    (root / "report.json").write_text(json.dumps(make_report()), "utf-8")
+    (root / "group" / "sweep.json").write_text(json.dumps(make_sweep()), "utf-8")
     (root / "link").symlink_to(root.parent / "outside", target_is_directory=True)
     return root
 

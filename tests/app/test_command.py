@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from probekit.cli import app
-from probekit.errors import RunError
+from probekit.errors import InputError, RunError
 
 
 def run(*words):
@@ -21,6 +21,19 @@ def test_a_site_is_written_and_named(runs, tmp_path):
     assert found.exit_code == 0
     assert found.stdout.strip() == str(tmp_path / "site" / "index.html")
     assert (tmp_path / "site" / "index.html").is_file()
+
+
+def test_a_site_compares_with_the_run_that_is_named(runs, tmp_path):
+    other = runs / "group" / "other"
+    found = run(runs / "base", "--export", tmp_path / "site", "--compare", other)
+    assert found.exit_code == 0
+    assert (tmp_path / "site" / "compare.html").is_file()
+
+
+def test_compare_without_export_is_one_error(runs):
+    found = run(runs, "--compare", runs / "base")
+    assert isinstance(found.exception, InputError)
+    assert "--export" in str(found.exception)
 
 
 def test_a_folder_that_is_not_there_is_one_error(tmp_path):

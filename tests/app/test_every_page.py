@@ -13,6 +13,7 @@ import pytest
 from probekit_app import create_app
 from probekit_app.page import pages
 from tests.app.test_browser import READY, only_in_grid
+from tests.figures.erasures import make_report
 
 CLIENTS, ASKED = 32, 6
 
@@ -24,6 +25,7 @@ def address(full_run, tmp_path_factory):
     root = tmp_path_factory.mktemp("every")
     for name in ("one", "two"):
         shutil.copytree(full_run.folder, root / name)
+    (root / "report.json").write_text(json.dumps(make_report()), encoding="utf-8")
     server = make_server(create_app(root), host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from probekit import open_run
 from probekit.errors import InputError, RunError
 from probekit_app import export_site
 
@@ -52,6 +53,48 @@ def test_the_numbers_are_the_run_files(site, finished_run):
 def test_no_folder_of_this_machine_is_named(site, runs):
     for path in [*site.glob("*.html"), *(site / "data").glob("*.js")]:
         assert str(runs) not in path.read_text(encoding="utf-8"), path.name
+
+
+@pytest.fixture(scope="module")
+def compared(runs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compared") / "site"
+    export_site(runs / "base", folder, compare=runs / "group" / "other")
+    return folder
+
+
+def test_compare_is_written_for_a_second_run_alone(site, compared):
+    assert not (site / "compare.html").exists()
+    assert "compare.html" not in (site / "index.html").read_text(encoding="utf-8")
+    page = (compared / "compare.html").read_text(encoding="utf-8")
+    assert 'href="compare.html"' in (compared / "index.html").read_text(encoding="utf-8")
+    assert "compared with other" in page
+    assert "Choose a second run" not in page
+
+
+def test_the_difference_written_is_that_of_the_runs(compared, runs):
+    expected = open_run(runs / "base").diff(open_run(runs / "group" / "other")).rows()
+    table = state_of(compared, "compare-differences_light")["table"]
+    at = {name: place for place, name in enumerate(table["columns"])}
+    found = {row[at["measure"]]: row[at["change"]] for row in table["rows"]}
+    assert found == {row["measure"]: row["change"] for row in expected}
+
+
+def test_runs_that_share_nothing_are_refused_before_anything_is_written(
+    runs, tmp_path, monkeypatch
+):
+    def refuse(*_):
+        msg = "no language in common"
+        raise InputError(msg)
+
+    monkeypatch.setattr("probekit.runs.Run.diff", refuse)
+    with pytest.raises(InputError, match="no language in common"):
+        export_site(runs / "base", tmp_path / "site", compare=runs / "group" / "other")
+    assert not (tmp_path / "site").exists()
+
+
+def test_what_is_compared_must_be_one_run(runs, tmp_path):
+    with pytest.raises(RunError, match="is a folder of runs"):
+        export_site(runs / "base", tmp_path / "site", compare=runs)
 
 
 def test_a_second_export_replaces_the_first(site, runs):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from probekit.figures.languages import DASHES, MARKERS, PALETTE, language_styles
-from probekit_app.looks import SURFACE, _contrast, dress, for_theme, words
+from probekit_app.looks import INK, SURFACE, _contrast, dress, for_theme, words
 
 LAYERS = (-1, 0, 1, 2, 3)
 
@@ -72,6 +72,16 @@ def test_a_hue_stays_itself_in_the_dark():
             for text in (colour, for_theme(colour, "dark"))
         ]
         assert abs(hues[0] - hues[1]) < 0.02
+
+
+def test_ink_becomes_the_ink_of_the_theme():
+    import plotly.graph_objects as go
+
+    figure = go.Figure(go.Scatter(y=[1], textfont={"color": INK["light"]}))
+    (trace,) = dress(figure, theme="dark").figure["data"]
+    assert trace["textfont"]["color"] == INK["dark"]
+    (trace,) = dress(figure, theme="light").figure["data"]
+    assert trace["textfont"]["color"] == INK["light"]
 
 
 def test_the_themes_differ_in_ground_and_lines(finished_run):

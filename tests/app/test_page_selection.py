@@ -168,6 +168,46 @@ def test_every_trainer_is_shown_or_says_why_not(planted_app, run, to):
     assert ("Not expressible" in drawn.content) == (not written.expressible)
 
 
+def test_trainers_are_tabs_that_arrows_walk(page, site):
+    page.goto(f"{site}/selection?run=planted&selection.to=axolotl")
+    page.locator(".snippet pre").wait_for()
+    tabs = page.get_by_role("tablist", name="Trainer").get_by_role("tab")
+    assert sorted(tabs.all_text_contents()) == sorted(EXPORTERS)
+    assert tabs.evaluate_all("all => all.filter(tab => tab.tabIndex === 0).length") == 1
+    chosen = page.get_by_role("tab", selected=True)
+    assert chosen.text_content() == "axolotl"
+    chosen.press("Home")
+    page.wait_for_url(lambda url: "selection.to" not in url)
+    assert page.evaluate("document.activeElement.textContent") == "peft"
+    page.locator(".snippet pre").get_by_text("from peft import LoraConfig").wait_for()
+    page.keyboard.press("ArrowLeft")
+    last = tabs.last.text_content()
+    page.wait_for_url(f"**selection.to={last}")
+    assert chosen.text_content() == last
+    assert page.get_by_role("tabpanel").get_attribute("aria-labelledby") == "trainer-title"
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 400])
+def test_tabs_wrap_inside_their_card(page, site, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{site}/selection?run=planted")
+    page.get_by_role("tab", selected=True).wait_for()
+    box = page.locator("[data-card='selection/trainer']").bounding_box()
+    ends = page.get_by_role("tab").evaluate_all(
+        "all => all.map(tab => tab.getBoundingClientRect().right)"
+    )
+    assert max(ends) <= box["x"] + box["width"]
+
+
+def test_the_strip_says_whose_region_it_shades(page, site):
+    page.goto(f"{site}/selection?run=planted&selection.rule=mute")
+    page.locator(".region-key").wait_for()
+    assert page.locator(".region-key").text_content() == "plateau region"
+    shaded = page.locator("#layer .cell.region").evaluate_all("all => all.map(c => c.title)")
+    assert len(shaded) == len(REGION)
+    assert all(title.endswith(", in the region") for title in shaded)
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_every_option_of_a_rule_has_a_control(rule):
     keys = {control.key for control in pages()["/selection"].card_controls}
@@ -219,7 +259,7 @@ def test_the_static_export_has_rules_and_trainers(planted, tmp_path, page):
     page.context.set_offline(True)
     page.goto(Path(target).with_name("selection.html").as_uri())
     page.locator(".snippet pre").wait_for()
-    page.get_by_role("combobox", name="Trainer").select_option("axolotl")
+    page.get_by_role("tab", name="axolotl").click()
     page.locator(".snippet pre").get_by_text("unfrozen_parameters").wait_for()
     page.get_by_role("button", name="mute", exact=True).click()
     page.locator("[data-card='selection/answer']").get_by_text("2.5").first.wait_for()

@@ -93,6 +93,26 @@ def test_the_vectors_are_centred_by_the_shared_switch(page, address):
     page.locator(f"{MAP} .method").get_by_text("LDA by half").wait_for()
 
 
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768)])
+def test_the_map_is_seen_without_scrolling_and_is_wide(page, address, width, height):
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{address}/space?run=full&layer=2")
+    page.wait_for_selector(f"{MAP} .slot-figure[data-ready='1']")
+    plot = page.evaluate(
+        """card => {
+        const gd = document.querySelector(`${card} .js-plotly-plot`);
+        const {xaxis, yaxis} = gd._fullLayout, top = gd.getBoundingClientRect().top;
+        return {wide: xaxis._length, high: yaxis._length, end: top + yaxis._offset + yaxis._length};
+    }""",
+        MAP,
+    )
+    assert plot["wide"] > 1.4 * plot["high"]
+    assert plot["high"] > 400
+    assert plot["end"] < height + 30
+    rows = page.evaluate("[...document.querySelectorAll('.control')].map(c => c.offsetTop)")
+    assert len(set(rows)) <= (1 if width > 1100 else 2)
+
+
 @pytest.mark.parametrize("card", ["map", "apart", "filled"])
 def test_the_code_shown_draws_the_same_figure(bench, card):
     query = "?run=full&layer=1&langs=de,sw&centred=1&space.method=lda&space.by=half"

@@ -112,8 +112,10 @@ def test_teach_exits_1_when_the_target_is_not_reached(probekit, base, files, tmp
 def test_sweep_prints_a_row_a_cell(probekit, base, files, tmp_path):
     how = ("--facts", files["facts"], "--source", "en", "--selection", files["selection"])
     how += ("--algorithm", "simnpo", "--set", "max_steps=1", "--allow-unknown")
+    how += ("--html", tmp_path / "page.html")
     done = probekit("sweep", base, *how, "--cells", "selection,deep", "-o", tmp_path / "s")
     assert done.code == 0, done.err
+    assert "Accuracy by choice of layers" in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "selection" in done.out
     assert "de*" in done.out
     again = probekit(

@@ -130,12 +130,3 @@ def test_text_says_region_or_refusal(planted):
     refused = str(select(planted(align_p=np.full(12, 0.5))))
     assert refused.startswith("plateau: no region (no_signal)")
     assert "  - the permutation null is not beaten" in refused
-
-
-def test_table_for_notebooks_has_a_row_per_block_and_escapes_its_text(planted):
-    found = select(planted(languages=("de", "<b>", "sw", "hi")))
-    page = found._repr_html_()
-    assert page.count("<tr>") == 13
-    assert page.count("<td>yes</td>") == 5
-    assert "&gt;=" in page
-    assert "<b>" not in page

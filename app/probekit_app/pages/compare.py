@@ -267,5 +267,5 @@ PAGE = Page(
     controls=(MEASURE,),
     cards=(SUMMARY, CURVES, LANGUAGES, TABLE),
     layout=layout,
-    exported=False,
+    offers=lambda view: view.other is not None,
 )

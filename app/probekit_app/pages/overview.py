@@ -35,9 +35,10 @@ def numbers(view: View) -> list[dict[str, Any]]:
         if not view.has(name):
             continue
         group = view.run.group(name)
-        if view.state.layer not in group["layer"]:
+        if view.state.layer not in group["layer"].to_numpy():
             continue
-        at = group.sel(layer=view.state.layer)
+        shown = {variable, f"{variable}_low", f"{variable}_high", level} & set(group.data_vars)
+        at = group[sorted(shown)].sel(layer=view.state.layer)
         row: dict[str, Any] = {"measure": words, "value": float(at[variable])}
         if f"{variable}_low" in at:
             row |= {end: float(at[f"{variable}_{end}"]) for end in ("low", "high")}

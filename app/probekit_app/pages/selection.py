@@ -274,6 +274,7 @@ SNIPPET = PanelCard(
     follows=(*FOLLOWS, TRAINER.key),
     height=300,
     wide=False,
+    tabs=TRAINER,
 )
 
 BARS = FigureCard(
@@ -345,8 +346,8 @@ PAGE = Page(
     order=8,
     lead="Which layers should be trained, how sure is that, and how do I tell my trainer?",
     needs=NEEDS,
-    controls=(RULE, TRAINER),
-    card_controls=(*option_controls().values(), PREFER, ROLES),
+    controls=(RULE,),
+    card_controls=(TRAINER, *option_controls().values(), PREFER, ROLES),
     cards=(SETTINGS, ANSWER, SNIPPET, BARS, STABILITY, CONTROLS, RANKED),
     setup=setup,
 )

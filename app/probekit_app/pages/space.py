@@ -38,7 +38,7 @@ CENTRED = Choice(
     values={"0": "Raw", "1": "Each language centred"},
     help="Centred: each language's mean is subtracted, and what they share is left.",
 )
-_HEIGHT = 560
+_HEIGHT = 500
 
 
 def arguments(view: View) -> dict[str, Any]:
@@ -125,7 +125,8 @@ def layout(view: View) -> Component:
     """The switch of the vectors, then the cards."""
     centred = shell.control(CENTRED, str(int(view.state.centred)))
     above = html.Div([centred, shell.slot(view, COLOURS)], className="controls")
-    return html.Div([above, shell.cards(view, (MAP, TEXTS, APART, FILLED))])
+    slots = [shell.slot(view, card) for card in (MAP, TEXTS, APART, FILLED)]
+    return html.Div([above, html.Div(slots, className="cards uneven")], className="controls-first")
 
 
 MAP = FigureCard(
@@ -133,9 +134,8 @@ MAP = FigureCard(
     title="Texts in the plane",
     reading=(
         "A point is a text; lines join the translations of the chosen unit, and a click on a point "
-        "chooses its unit. Axes of LDA are found to set the colours apart, which overstates how "
-        "far apart they lie: each text is drawn by axes that have not seen its unit, and the share "
-        "below says how often that places it right."
+        "chooses its unit. LDA finds axes that set the colours apart, so it overstates how far "
+        "apart they lie; the share below says how often it places a text right."
     ),
     plot="space_map",
     arguments=arguments,

@@ -84,7 +84,7 @@ def setup(app: Dash, bench: Workbench) -> None:
 PAGE = Page(
     path="/study",
     title="New study",
-    order=10,
+    order=11,
     lead="Read a model over parallel text: choose what, see what it needs, start it, watch it.",
     layout=layout,
     without_run=True,

@@ -1,11 +1,10 @@
-"""What a verification found, as JSON, as a table, and as a page without scripts."""
+"""What a verification found, as JSON, as a table, and as a page."""
 
 from __future__ import annotations
 
-import json
+import importlib
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from probekit.erasure.verify.verdicts import Verdict
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SCHEMA = "erasure-report/1"
+#: The one door up the ladder: figures are made of reports, and a report can show itself.
+PAGE = "probekit.figures.erasure_page"
 COLUMNS = (
     "language",
     "",
@@ -128,8 +129,27 @@ class Report:
         for row in self.rows():
             table.add_row(*row)
         yield table
+        yield from self._beside()
         for line in self.notes():
             yield Text(line)
+
+    def _beside(self) -> Iterator[Any]:
+        """A row a control: what it leaves answered, language by language, and its words."""
+        from rich.table import Table
+        from rich.text import Text
+
+        controls = self.record.get("controls", {})
+        if not controls:
+            return
+        yield Text("the same base erased elsewhere: share still answered, verdict")
+        table = Table(box=None, padding=(0, 1), header_style="bold")
+        for name in ("control", *self.verdicts):
+            table.add_column(name)
+        for name, found in controls.items():
+            kept, words = found["kept"]["forget"], found["verdicts"]
+            told = [f"{_cell(kept.get(code))} {words[code]}".strip() for code in self.verdicts]
+            table.add_row(name, *told)
+        yield table
 
     def contract_line(self) -> str:
         """Contract in a line."""
@@ -155,22 +175,9 @@ class Report:
         ]
 
     def to_html(self) -> str:
-        """One page, no script, readable in light and dark."""
-        head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in self.rows()
-        )
-        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes())
-        values = escape(json.dumps(self.record, indent=1, ensure_ascii=False))
-        return _PAGE.format(
-            title=escape(f"Verification of {self.record['erased']['source']}"),
-            contract=escape(self.contract_line()),
-            head=head,
-            body=body,
-            notes=notes,
-            values=values,
-        )
+        """One page that opens from disk, readable in light and dark: verdicts, figures, values."""
+        made: str = importlib.import_module(PAGE).report_page(self)
+        return made
 
     def __str__(self) -> str:
         words = "; ".join(f"{code}: {verdict}" for code, verdict in self.verdicts.items())
@@ -181,23 +188,3 @@ def _cell(cell: Mapping[str, Any] | None) -> str:
     if not cell:
         return ""
     return f"{cell['success']:.2f} [{cell['low']:.2f}, {cell['high']:.2f}]"
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }}
-body {{ max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }}
-.wide {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
-th, td {{ text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8886; }}
-pre {{ overflow: auto; max-height: 30rem; }}
-</style></head><body>
-<h1>{title}</h1><p>{contract}</p>
-<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>
-<ul>{notes}</ul>
-<details><summary>All values</summary><pre>{values}</pre></details>
-</body></html>
-"""

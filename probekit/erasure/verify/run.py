@@ -68,15 +68,13 @@ def verify(
     ----------
     base, erased, facts
         Models before and after; facts with a part ``forget``, and best ``retain`` and ``relearn``.
-    selection, record
-        What may have moved: a selection, else an erasure's record (an ``Erased`` has its own).
-    source, held_out
-        Languages erased in and not; open ones follow from the record and the facts.
-    checks, check_weights
-        Some of ``CHECKS``, None: all; refuse a selection made on other weights.
+    selection, record, check_weights
+        What may have moved: a selection, else an erasure's record (an ``Erased`` has its own);
+        whether a selection made on other weights is refused.
+    source, held_out, checks
+        Languages erased in and not (open ones follow from record and facts); some of ``CHECKS``.
     controls, memory
-        The same base erased elsewhere, by name: the same checks, beside the others; one memory
-        for several verifications of a base, which is then asked once.
+        The same base erased elsewhere, by name; one memory for several verifications of a base.
     progress, **settings
         Told what runs; fields of :class:`VerifySettings`, such as ``relearn_steps=50``.
 
@@ -90,8 +88,8 @@ def verify(
     record = record or getattr(erased, "record", None)
     sides = chosen_languages(facts, _source(source, record, facts), held_out)
     how, wanted = VerifySettings.of(settings), chosen_checks(checks)
-    told, memory = progress or SilentSteps(), Memory() if memory is None else memory
-    work = _Work(base, _subject(erased), facts, how, sides[0], memory, told)
+    rest = (Memory() if memory is None else memory, progress or SilentSteps())
+    work = _Work(base, _subject(erased), facts, how, sides[0], *rest)
     beside = work.beside(controls or {})
     allowed = allowed_names(base, selection, record, check_weights=check_weights)
     made = work.report(allowed, wanted, held_out=sides[1])
