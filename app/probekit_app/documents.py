@@ -1,9 +1,9 @@
 """Reports of erasures in the folder of runs: found by what they say they are, opened by name.
 
 ``*.json`` files in the folder and one or two levels below it, not through links that lead out. A
-file is one of ours when it names a schema of ``verify`` or ``sweep``; one that does, or is called
-like one, and cannot be read is listed with why. Each is read once until it changes: milliseconds
-for a megabyte. Safe to call from several threads.
+file is one of ours when it names a schema of ``verify``, ``sweep`` or ``experiment``; one that
+does, or is called like one, and cannot be read is listed with why. Each is read once until it
+changes: milliseconds for a megabyte. Safe to call from several threads.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ LARGEST = 16 * 2**20
 SNIFFED = 4096
 #: Files that are looked into, and those that are listed.
 MOST_READ, MOST_LISTED = 1000, 200
-_SCHEMAS = ("erasure-report/", "erasure-sweep/")
+_SCHEMAS = ("erasure-report/", "erasure-sweep/", "erasure-experiment/")
+#: In the order in which they are offered.
+_KINDS = ("report", "sweep", "experiment")
 _OURS = tuple(f'"{schema}'.encode() for schema in _SCHEMAS)
-_CALLED = re.compile(r"report|sweep|verif", flags=re.IGNORECASE)
+_CALLED = re.compile(r"report|sweep|verif|experiment", flags=re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,9 @@ class Documents:
         return sorted(found, key=lambda each: each.name)[:MOST_LISTED]
 
     def readable(self) -> dict[str, Document]:
-        """Documents that can be shown, by name; reports before sweeps."""
-        found = [each for each in self.listed() if each.document is not None]
-        found.sort(key=lambda each: (each.document.kind, each.name))  # type: ignore[union-attr]
-        return {each.name: each.document for each in found if each.document is not None}
+        """Documents that can be shown, by name; reports, then sweeps, then experiments."""
+        found = {each.name: each.document for each in self.listed() if each.document is not None}
+        return dict(sorted(found.items(), key=lambda each: _KINDS.index(each[1].kind)))
 
     def open(self, name: str) -> Document:
         """A document by name.
@@ -173,7 +174,7 @@ def _parsed(content: bytes, name: str, stamp: Stamp, *, ours: bool) -> Found | N
         return Found(name, stamp, problem=f"{name!r} is not whole JSON: it may be cut off.")
     version = made.get("schema_version") if isinstance(made, dict) else None
     if not (isinstance(version, str) and version.startswith(_SCHEMAS)):
-        return None  # it may hold a report and be something else, as an experiment does
+        return None  # it may hold a report and be something else, as an experiment's arm does
     try:
         return Found(name, stamp, document=read_document(made, name=name))
     except ProbekitError as error:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Draw = Callable[..., go.Figure]
 
-KINDS = {"report": "verification", "sweep": "sweep"}
+KINDS = {"report": "verification", "sweep": "sweep", "experiment": "experiment"}
 COMMANDS = (
     (
         "Teach a model facts that it cannot know:",
@@ -39,6 +39,14 @@ COMMANDS = (
         "probekit verify taught {root}/sweep/selection --facts planted --source en,es "
         "-o {root}/report.json",
     ),
+    (
+        "Or all of it as one plan, over seeds, at the selection and elsewhere:",
+        "probekit experiment studies/mute-small.yaml -o {root}/experiment",
+    ),
+)
+#: Kind → the command that makes one.
+MAKES = dict(
+    zip(("sweep", "report", "experiment"), (each[1] for each in COMMANDS[1:]), strict=True)
 )
 
 
@@ -51,7 +59,7 @@ DOCUMENT = FolderChoice(
     key="erasure.document",
     label="Document",
     values=documents,
-    help="Files of 'probekit verify … -o' and 'probekit sweep … -o' in the folder of runs.",
+    help="Files of 'probekit verify', 'sweep' and 'experiment' in the folder of runs.",
 )
 
 
@@ -95,7 +103,7 @@ def lacks(kind: str, check: str = "") -> Callable[[View], Missing | None]:
             return _no_document(view)
         found = document(view)
         if found.kind != kind:
-            return Missing((kind,), "", COMMANDS[kind == "report"][1], elsewhere=True)
+            return Missing((kind,), "", MAKES[kind], elsewhere=True)
         if check and found.kind == "report" and check not in found.attacks:
             return _not_run(found, check)
         return None
@@ -107,7 +115,7 @@ def _no_document(view: View) -> Missing:
     return Missing(
         ("erasure",),
         "",
-        COMMANDS[-1][1].format(root=root_of(view)),
+        MAKES["report"].format(root=root_of(view)),
         heading="No report of an erasure here",
         lead="This makes one:",
     )
@@ -133,23 +141,23 @@ def _path(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def drawn(draw: Draw) -> Callable[[View], go.Figure]:
-    """A figure of the chosen document."""
+def drawn(draw: Draw, *, whole: bool = False) -> Callable[[View], go.Figure]:
+    """A figure of the chosen document; ``whole``: of all languages, whatever is hidden."""
 
     def make(view: View) -> go.Figure:
         found = document(view)
-        return draw(found, languages=languages(view, found))
+        return draw(found) if whole else draw(found, languages=languages(view, found))
 
     return make
 
 
-def code_of(draw: Draw) -> Callable[[View], str]:
+def code_of(draw: Callable[..., Any], *, whole: bool = False) -> Callable[[View], str]:
     """The same figure in a notebook."""
 
     def code(view: View) -> str:
         found = document(view)
         shown = languages(view, found)
-        chosen = "" if shown == found.languages else f", languages={shown!r}"
+        chosen = "" if whole or shown == found.languages else f", languages={shown!r}"
         path = name_of(view) if view.site else _path(view.runs.root / name_of(view))
         return (
             f"from {draw.__module__} import {draw.__name__}\n"
@@ -160,6 +168,12 @@ def code_of(draw: Draw) -> Callable[[View], str]:
         )
 
     return code
+
+
+def rows_code(rows: Callable[..., Any]) -> Callable[[View], str]:
+    """The same rows in a notebook."""
+    code = code_of(rows, whole=True)
+    return lambda view: code(view).replace("figure = ", "rows = ").replace("figure.show()\n", "")
 
 
 def of_kind(view: View, kind: str) -> Any:

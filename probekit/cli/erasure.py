@@ -56,10 +56,11 @@ def teach(
     """Teach a model facts; the same command resumes it. Exit 1 when the target was not reached."""
     from probekit.erasure import teach as teach_subject
     from probekit.erasure.report import teaching_as_table
+    from probekit.facts import open_facts
     from probekit.models import load
 
     codes = listed(languages)
-    asked = _facts(facts, codes)
+    asked = open_facts(facts, codes)
     said = _settings(settings, max_seconds=max_seconds, seed=seed)
     _refuse_early(output)
     subject = load(model, dtype=dtype, device=device)  # type: ignore[arg-type]
@@ -196,11 +197,12 @@ class _Request:
         """Subject, facts and document of the selection."""
         from probekit.cli.verification import _refuse_places
         from probekit.erasure.target import document_of
+        from probekit.facts import open_facts
         from probekit.models import load
 
         _refuse_early(output)
         _refuse_places(html)
-        asked = _facts(self.facts, self.languages)
+        asked = open_facts(self.facts, self.languages)
         chosen = None if self.selection is None else document_of(self.selection)
         return load(self.model, dtype=self.dtype, device=self.device), asked, chosen
 
@@ -212,17 +214,6 @@ def _refuse_early(output: Path) -> None:
     if output.is_file():
         msg = f"output {str(output)!r} is a file. Give a folder."
         raise InputError(msg)
-
-
-def _facts(source: str, languages: tuple[str, ...] | None) -> FactSet:
-    from probekit.facts import cldr_facts, planted_facts, read_facts
-
-    if source == "planted":
-        return planted_facts(languages)
-    if source == "cldr":
-        return cldr_facts(languages)
-    found = read_facts(source)
-    return found if languages is None else found.where(language=languages)
 
 
 def _settings(texts: list[str] | None, **said: Any) -> dict[str, Any]:

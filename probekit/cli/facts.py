@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from probekit.cli.app import Device, Dtype, Json, app, listed, show_parts, with_progress
-
-if TYPE_CHECKING:
-    from probekit.facts import FactSet
 
 Filter = Annotated[str | None, typer.Option(help="Some of them, as in forget,retain.")]
 
@@ -32,12 +29,12 @@ def facts(
     device: Device = "auto",
 ) -> None:
     """Which facts a model knows, language by language, beside chance and looks."""
-    from probekit.facts import known, score
+    from probekit.facts import known, open_facts, score
     from probekit.facts.report import as_json_text, as_table
     from probekit.models import load
 
     codes = None if languages is None else listed(languages)
-    asked = _open(source, codes, {"layout": layout, "language": language}, seed=seed)
+    asked = open_facts(source, codes, seed=seed, layout=layout, language=language)
     for name, values in {"part": part, "form": form, "relation": relation}.items():
         if values is not None:
             asked = asked.where(**{name: listed(values)})
@@ -47,16 +44,3 @@ def facts(
     passed = known(scores, rule=chosen)
     draw = as_json_text if as_json else as_table
     show_parts(draw(scores, passed, rule=rule, seed=seed))
-
-
-def _open(
-    source: str, languages: tuple[str, ...] | None, options: dict[str, Any], *, seed: int
-) -> FactSet:
-    from probekit.facts import cldr_facts, planted_facts, read_facts
-
-    if source == "planted":
-        return planted_facts(languages)
-    if source == "cldr":
-        return cldr_facts(languages, seed=seed)
-    found = read_facts(source, **options)
-    return found if languages is None else found.where(language=languages)

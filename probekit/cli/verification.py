@@ -50,13 +50,14 @@ def verify(
     dtype: Dtype = "auto",
     device: Device = "auto",
 ) -> None:
-    """What an erasure left behind, language by language. Exit 1 when a language leaks."""
-    from probekit.cli.erasure import _facts, _settings, _with_steps
+    """What an erasure left behind, language by language. Exit 1 unless every one is shown clean."""
+    from probekit.cli.erasure import _settings, _with_steps
     from probekit.erasure import verify as verify_erasure
+    from probekit.facts import open_facts
     from probekit.models import load
 
     _refuse_places(output, html)
-    asked, said = _facts(facts, listed(languages) if languages else None), _settings(settings)
+    asked, said = open_facts(facts, listed(languages) if languages else None), _settings(settings)
     subject = load(base, dtype=dtype, device=device)  # type: ignore[arg-type]
     after, record = _open(subject, erased, dtype=dtype, device=device)
     report = _with_steps(
@@ -94,26 +95,34 @@ def _give(report: Any, *, output: Path | None, html: Path | None, as_json: bool)
 def _open(base: Subject, erased: str, *, dtype: str, device: str) -> tuple[Subject, Any]:
     """Erased model and the record of its erasure, where its folder has one."""
     from probekit.erasure import apply_delta
-    from probekit.erasure.delta import DELTA, RECORD
-    from probekit.errors import ModelError
+    from probekit.erasure.delta import DELTA
     from probekit.models import load
 
-    folder, record = Path(erased), None
-    if (folder / RECORD).is_file():
-        try:
-            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-            _ = record["target"]["names"], record["source"]
-        except (ValueError, KeyError, TypeError) as error:
-            msg = f"record {str(folder / RECORD)!r} is not one of 'probekit erase'. Remove it."
-            raise ModelError(msg) from error
+    folder = Path(erased)
+    record = _recorded(folder)
     if (folder / DELTA).is_file():
         return apply_delta(base, folder), record
     return load(erased, dtype=dtype, device=device), record  # type: ignore[arg-type]
 
 
-def _controls(base: Subject, folder: Path | None) -> dict[str, Subject]:
-    """Every cell of a sweep but the selection's own, by name."""
-    from probekit.erasure import apply_delta
+def _recorded(folder: Path) -> Any:
+    """The record of an erasure; None where the folder has none."""
+    from probekit.erasure.delta import RECORD
+    from probekit.errors import ModelError
+
+    if not (folder / RECORD).is_file():
+        return None
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        _ = record["target"]["names"], record["source"]
+    except (ValueError, KeyError, TypeError) as error:
+        msg = f"record {str(folder / RECORD)!r} is not one of 'probekit erase'. Remove it."
+        raise ModelError(msg) from error
+    return record
+
+
+def _controls(base: Subject, folder: Path | None) -> dict[str, Any]:
+    """Every cell of a sweep but the selection's own, by name, with the record of its erasure."""
     from probekit.erasure.sweep import SELECTION, TABLE
     from probekit.errors import InputError
 
@@ -125,7 +134,15 @@ def _controls(base: Subject, folder: Path | None) -> dict[str, Subject]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"controls {str(folder)!r} must be a folder of 'probekit sweep'. Got none; give one."
         raise InputError(msg) from error
-    return {name: apply_delta(base, at) for name, at in cells.items() if name != SELECTION}
+    return {name: _cell(base, at) for name, at in cells.items() if name != SELECTION}
+
+
+def _cell(base: Subject, at: Path) -> Any:
+    """An erasure of a sweep; where it has no record nothing says what was to move."""
+    from probekit.erasure import Erased, apply_delta
+
+    made, record = apply_delta(base, at), _recorded(at)
+    return made if record is None else Erased(made, record, at)
 
 
 def _refuse_places(*paths: Path | None) -> None:
@@ -150,4 +167,9 @@ def _finding(report: Any) -> str:
         return str(report.contract_line())
     if report.leaks:
         return f"what was to be forgotten can still be had in {', '.join(report.leaks)}"
+    if report.doubts:
+        return (
+            f"neither shown to be had nor to be gone in {', '.join(report.doubts)}: give more "
+            "facts, or --set tolerance=…"
+        )
     return "too few known facts to show anything in any language"

@@ -21,13 +21,12 @@ from probekit.erasure.memory import Memory
 from probekit.erasure.objectives import Material, make_objective
 from probekit.erasure.progress import SilentSteps, StepProgress
 from probekit.erasure.settings import EraseSettings
-from probekit.erasure.storage import Workplace, bytes_of, refuse_base, save_model
+from probekit.erasure.storage import Workplace, bytes_of, refuse_base, reloaded, save_model
 from probekit.erasure.tail import Tail
 from probekit.erasure.target import target_of
 from probekit.erasure.texts import make_batches, read_items
 from probekit.erasure.working_copy import trainable, working_copy
 from probekit.errors import InterruptedRun
-from probekit.models import load
 from probekit.models.fingerprint import names_sha256
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ def _place(job: Job, folder: str | os.PathLike[str] | None, *, delta: bool) -> W
 
 
 def _open(subject: Subject, folder: Path) -> Subject:
-    return apply_delta(subject, folder) if (folder / DELTA).exists() else load(folder)
+    return apply_delta(subject, folder) if (folder / DELTA).exists() else reloaded(subject, folder)
 
 
 def _make(

@@ -19,6 +19,7 @@ from probekit.erasure.losses import mean_by_text
 from probekit.erasure.tail import Tail
 from probekit.erasure.texts import make_batches, read_items
 from probekit.errors import NumericalError
+from probekit.facts.guessing import guessing
 from probekit.facts.intervals import mean_interval
 
 if TYPE_CHECKING:
@@ -134,8 +135,8 @@ def exact_right(subject: Subject, facts: FactSet, *, batch_tokens: int) -> NDArr
 
 
 def chance(facts: FactSet) -> float:
-    """Accuracy of who knows only how often each answer comes: mean of ``1 / choices``, open 0."""
-    return float(np.mean([1 / len(q.choices) if q.choices else 0.0 for q in facts]))
+    """Accuracy of who knows only the answers of each relation: the mean of ``guessing``."""
+    return float(np.mean(list(guessing(facts).values())))
 
 
 def worst(report: dict[str, dict[str, float]]) -> float:

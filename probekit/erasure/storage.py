@@ -224,3 +224,11 @@ def save_model(subject: Subject, folder: Path) -> None:
                 del model.config.quantization_config
         model.save_pretrained(folder)
         subject.tokenizer.save_pretrained(folder)
+
+
+def reloaded(base: Subject, folder: Path) -> Subject:
+    """Subject of a folder, in the floating type and on the device of the base it was made from."""
+    from probekit.models import load
+
+    kind = str(base.dtype).removeprefix("torch.")
+    return load(folder, dtype=kind, device=str(base.device))  # type: ignore[arg-type]

@@ -18,13 +18,12 @@ from probekit.erasure.lora import add_lora, merge_lora
 from probekit.erasure.losses import cross_entropy
 from probekit.erasure.progress import SilentSteps, StepProgress
 from probekit.erasure.settings import TeachSettings
-from probekit.erasure.storage import Workplace, bytes_of, refuse_base, save_model
+from probekit.erasure.storage import Workplace, bytes_of, refuse_base, reloaded, save_model
 from probekit.erasure.tail import Tail
 from probekit.erasure.texts import make_batches, read_items
 from probekit.erasure.working_copy import trainable, working_copy
 from probekit.errors import InterruptedRun
 from probekit.facts.encoding import require_next_token
-from probekit.models import load
 from probekit.models.fingerprint import state_sha256
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def _resume(lesson: _Lesson, place: Workplace, told: StepProgress) -> Taught:
     done = place.finished()
     if done:
         told.say(f"{place.folder} holds this finished teaching already")
-        return Taught(load(place.folder), done, place.folder)
+        return Taught(reloaded(lesson.subject, place.folder), done, place.folder)
     try:
         return lesson.give(place, told)
     except KeyboardInterrupt:

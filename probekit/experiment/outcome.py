@@ -84,6 +84,25 @@ class Outcome:
             found.append(row)
         return found
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages that facts were taught in."""
+        return tuple(self.record["plan"]["languages"])
+
+    def matrix(self, algorithm: str, place: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """Facts to forget that are still answered: ``{source: {language: {n, share, low, high}}}``.
+
+        Over seeds, of the facts that the taught model answers in that language; a language without
+        one has no cell. ``source`` joins the languages erased in with ``+``.
+        """
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        for (name, source, where), arms in self._groups().items():
+            if (name, where) != (algorithm, place):
+                continue
+            row = {code: _told(_kept(arms, "forget", [code])) for code in self.languages}
+            found["+".join(source)] = {code: cell for code, cell in row.items() if cell}
+        return found
+
     def evidence(self) -> dict[str, dict[str, Any]]:
         """By algorithm and source: the result that may raise the selection's evidence grade.
 
@@ -168,11 +187,17 @@ def _sides(arm: Mapping[str, Any], side: str, languages: Sequence[str]) -> list[
 
 def _shares(arms: Sequence[Mapping[str, Any]], part: str, side: str) -> dict[str, float]:
     """Share of its languages and seeds in which each known fact is still answered."""
+    codes = list(arms[0]["answered"]["before"][part])
+    return _kept(arms, part, _sides(arms[0], side, codes))
+
+
+def _kept(arms: Sequence[Mapping[str, Any]], part: str, codes: Sequence[str]) -> dict[str, float]:
+    """Share of some languages and of seeds in which each known fact is still answered."""
     known: dict[str, int] = {}
     kept: dict[str, int] = {}
     for arm in arms:
         before, after = (arm["answered"][when][part] for when in ("before", "after"))
-        for code in _sides(arm, side, list(before)):
+        for code in codes:
             still = set(after[code])
             for fact in before[code]:
                 known[fact] = known.get(fact, 0) + 1
@@ -180,15 +205,21 @@ def _shares(arms: Sequence[Mapping[str, Any]], part: str, side: str) -> dict[str
     return {fact: kept[fact] / n for fact, n in sorted(known.items())}
 
 
-def _cell(arms: Sequence[Mapping[str, Any]], part: str, side: str) -> dict[str, Any] | None:
-    shares = np.array(list(_shares(arms, part, side).values()))
-    if not len(shares):
+def _told(shares: Mapping[str, float]) -> dict[str, Any] | None:
+    """Mean over facts with its interval; None without a fact."""
+    if not shares:
         return None
-    low, high = mean_interval(shares)
-    seeds = [float(np.mean([*_shares([arm], part, side).values()])) for arm in arms]
-    return {
-        "n": len(shares), "share": float(shares.mean()), "low": low, "high": high, "seeds": seeds
-    }  # fmt: skip
+    values = np.array(list(shares.values()))
+    low, high = mean_interval(values)
+    return {"n": len(values), "share": float(values.mean()), "low": low, "high": high}
+
+
+def _cell(arms: Sequence[Mapping[str, Any]], part: str, side: str) -> dict[str, Any] | None:
+    cell = _told(_shares(arms, part, side))
+    if cell is None:
+        return None
+    own = (_shares([arm], part, side) for arm in arms)
+    return {**cell, "seeds": [float(np.mean([*each.values()])) for each in own if each]}
 
 
 def _carried(arms: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:

@@ -86,8 +86,9 @@ class Plan(BaseModel):
         Fields of :class:`~probekit.erasure.TeachSettings`.
     study
         Fields of :class:`~probekit.Study` for the run that the selection is made from.
-    rule
-        Selection rule.
+    rule, seen
+        Selection rule, and the languages whose parallel text it sees (None: all, the held-out ones
+        too; never the facts).
     sources
         Groups of languages that are erased in; the others are held out.
     places, seeds
@@ -110,6 +111,7 @@ class Plan(BaseModel):
     teach: dict[str, Any] = Field(default_factory=dict)
     study: dict[str, Any] = Field(default_factory=dict)
     rule: str = "plateau"
+    seen: tuple[str, ...] | None = None
     sources: tuple[tuple[str, ...], ...] = Field(min_length=1)
     places: tuple[Literal[PLACES], ...] = ("selection", "shallow", "deep", "random")  # type: ignore[valid-type]
     seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
@@ -129,6 +131,12 @@ class Plan(BaseModel):
                 rule = f"some of languages ({', '.join(self.languages)}), not all"
                 msg = f"sources must be groups of {rule}. Got {list(group)}"
                 raise ValueError(msg)
+        if self.seen is not None and (
+            len(set(self.seen)) < 2 or set(self.seen) - set(self.languages)
+        ):
+            rule = f"two or more of languages ({', '.join(self.languages)})"
+            msg = f"seen must be {rule}. Got {list(self.seen)}"
+            raise ValueError(msg)
         for name in ("languages", "sources", "places", "seeds"):
             values = getattr(self, name)
             if len(set(values)) < len(values):

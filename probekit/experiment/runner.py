@@ -7,22 +7,23 @@ Costs the teaching, one run, and for each arm its steps and one exam over the fa
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from probekit.capture.shards import storage_errors, write_atomically
 from probekit.erasure import erase, teach, verify
 from probekit.erasure.job import identity
 from probekit.erasure.memory import Memory
 from probekit.erasure.progress import SilentSteps, StepProgress
+from probekit.erasure.settings import EraseSettings
 from probekit.erasure.sweep import make_targets
 from probekit.erasure.target import target_of
+from probekit.erasure.verify.settings import VerifySettings
 from probekit.errors import InputError, InterruptedRun, RuleError
+from probekit.experiment.dealing import TAUGHT, deal, fewer
 from probekit.experiment.outcome import OUTCOME, SCHEMA, Outcome
-from probekit.facts import cldr_facts, planted_facts, read_facts
+from probekit.facts import open_facts
 from probekit.models import load
 from probekit.studies import Study
 
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
     from probekit.experiment.plan import Arm, Checks, Plan
     from probekit.facts import FactSet
     from probekit.models import Subject
-
-PARTS = ("forget", "retain", "relearn")
-TAUGHT = ("forget", "retain")
-_DEAL = 23  # a random stream of its own
 
 
 def run_plan(
@@ -73,53 +70,14 @@ def run_plan(
 
 
 def choose_facts(plan: Plan) -> FactSet:
-    """Facts of the parts that an experiment uses, the first ``n_facts`` of each, in its languages.
+    """Facts of the parts that an experiment uses, ``n_facts`` of each, in its languages.
 
     Raises
     ------
     InputError
         Facts without a part to forget or to retain, or without one of the languages.
     """
-    codes = tuple(plan.languages)
-    if plan.facts in {"planted", "cldr"}:
-        every = planted_facts(codes) if plan.facts == "planted" else cldr_facts(codes)
-    else:
-        every = read_facts(plan.facts).where(language=codes)
-    missing = [part for part in TAUGHT if part not in every.parts]
-    if missing:
-        msg = f"facts {plan.facts!r} must have parts forget and retain. Got no {missing[0]!r}."
-        raise InputError(msg)
-    kept = []
-    for part in (name for name in PARTS if name in every.parts):
-        order = dict.fromkeys(question.fact for question in every if question.part == part)
-        kept += list(order)[: plan.n_facts]
-    return every.where(fact=kept)
-
-
-def deal(facts: FactSet, seed: int) -> FactSet:
-    """The same facts, other ones to forget: a seed is another draw, 0 the parts as they are.
-
-    The groups (``person`` of ``person/relation``) of parts forget and retain are shuffled and
-    dealt again, whole, as many facts to forget as before or as few more as whole groups allow.
-    """
-    if seed == 0:
-        return facts
-    groups: dict[str, list[str]] = {}
-    for question in facts:
-        if question.part in TAUGHT:
-            own = groups.setdefault(question.fact.partition("/")[0], [])
-            own += [question.fact] if question.fact not in own else []
-    least = len(facts.where(part="forget").facts)
-    forget: set[str] = set()
-    names = list(groups)
-    for place in np.random.default_rng([seed, _DEAL]).permutation(len(names)):
-        if len(forget) < least:
-            forget |= set(groups[names[place]])
-    dealt = [
-        replace(q, part="forget" if q.fact in forget else "retain") if q.part in TAUGHT else q
-        for q in facts
-    ]
-    return replace(facts, questions=tuple(dealt))
+    return fewer(open_facts(plan.facts, tuple(plan.languages)), plan.n_facts)
 
 
 @dataclass(eq=False)
@@ -169,7 +127,7 @@ class _Work:
         said = {"languages": plan.languages, "analyses": ("cka", "regions"), **plan.study}
         where = {"model": str(self.folder / "taught"), "dtype": plan.dtype, "device": plan.device}
         run = Study.of(**{**where, **said}).run(self.folder / "run")
-        selection = run.select(rule=plan.rule)
+        selection = run.select(rule=plan.rule, source=plan.seen)
         if selection.status == "no_signal":
             msg = (
                 f"rule {plan.rule!r} finds no region in the taught model "
@@ -196,6 +154,7 @@ class _Work:
         plan, facts = self.plan, deal(self.facts, arm.seed)
         settings = {"seed": arm.seed, **plan.algorithms[arm.algorithm]}
         checks = [each for each in plan.verify if each.holds(arm)]
+        how = EraseSettings.of(arm.algorithm, settings)
         made_of = identity(
             {
                 "base": base.state_sha256,
@@ -203,8 +162,11 @@ class _Work:
                 "names": list(target.names),
                 "read_layer": target.read_layer,
                 "arm": arm.name,
-                "settings": settings,
-                "verify": [[list(each.checks), each.settings] for each in checks],
+                "settings": how.to_json(),
+                "verify": [
+                    [list(each.checks), VerifySettings.of(each.settings).to_json()]
+                    for each in checks
+                ],
             }
         )
         file = self.folder / "arms" / f"{arm.name}.json"
@@ -234,6 +196,7 @@ class _Work:
             "arm": {**arm.__dict__, "source": list(arm.source), "name": arm.name},
             "blocks": list(target.blocks(erased.subject)),
             "read_layer": record["target"]["read_layer"],
+            "forget_bar": record["forget_bar"],
             "steps": record["steps"],
             "stopped": record["stopped"],
             "contract": record["contract"]["ok"],
@@ -279,8 +242,20 @@ class _Work:
                 "names_sha256": document["parameters"]["names_sha256"],
             },
             "arms": arms,
-            "notes": notes,
+            "notes": [*notes, *self._seen()],
         }
+
+    def _seen(self) -> list[str]:
+        """A note where the selection saw text of a language that an arm holds out."""
+        plan = self.plan
+        seen = plan.languages if plan.seen is None else plan.seen
+        held = [c for c in seen if any(c not in source for source in plan.sources)]
+        if not held:
+            return []
+        return [
+            f"the selection saw parallel text, not the facts, of {', '.join(held)}, which an arm "
+            "holds out"
+        ]
 
     def _write(self, content: dict[str, Any], name: str) -> None:
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)

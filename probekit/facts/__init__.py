@@ -7,7 +7,9 @@ changes a model.
 from probekit.facts.answers import Answers
 from probekit.facts.cldr import CLDR_LANGUAGES, CLDR_RELATIONS, cldr_facts
 from probekit.facts.generating import generate
+from probekit.facts.guessing import guessing
 from probekit.facts.layouts import LAYOUTS
+from probekit.facts.opening import open_facts, split_facts
 from probekit.facts.planted import PLANTED_LANGUAGES, planted_facts
 from probekit.facts.question import FORMS, PARTS, FactSet, Question
 from probekit.facts.readers import read_facts
@@ -27,8 +29,11 @@ __all__ = [
     "Scores",
     "cldr_facts",
     "generate",
+    "guessing",
     "known",
+    "open_facts",
     "planted_facts",
     "read_facts",
     "score",
+    "split_facts",
 ]

@@ -1,10 +1,11 @@
-"""Intervals of a mean over facts: bootstrap, and an exact one where all facts are alike."""
+"""Intervals of a mean over facts: exact for facts that are right or wrong, else bootstrap."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import beta
 
 from probekit.errors import InputError
 from probekit.measures.resampling import Interval, bootstrap_weights, percentile_interval
@@ -31,9 +32,9 @@ def mean_interval(
 ) -> Interval:
     """Two-sided interval of the mean of shares in [0, 1], over facts.
 
-    Percentile bootstrap. Where all values are 0 or all are 1 no resample differs, so the interval
-    is Clopper and Pearson's for ``n`` successes of ``n``: its other end is ``(α/2)^(1/n)``. Where
-    all values are another share, or there is one fact, ``[0, 1]``: nothing can be said.
+    Where every value is 0 or 1 (a fact is right or wrong) Clopper and Pearson's exact interval:
+    with few facts a bootstrap's is too short. Else a percentile bootstrap; where all values are one
+    share between, no resample differs and nothing can be said: ``[0, 1]``.
 
     Raises
     ------
@@ -44,10 +45,20 @@ def mean_interval(
     if not len(values) or not 0 < level < 1:
         msg = f"interval needs a value and a level in (0, 1). Got {len(values)} and {level}."
         raise InputError(msg)
-    first = float(values[0])
-    if (values == first).all():
-        least = ((1 - level) / 2) ** (1 / len(values))
-        ends = {0.0: (0.0, 1 - least), 1.0: (least, 1.0)}
-        return Interval(*ends.get(first, (0.0, 1.0)))
+    if np.isin(values, (0.0, 1.0)).all():
+        return exact_interval(int(values.sum()), len(values), level=level)
+    if (values == values[0]).all():
+        return Interval(0.0, 1.0)
     weights = bootstrap_weights(len(values), n_resamples=n_resamples, seed=seed)
     return percentile_interval(weights @ values / len(values), level)
+
+
+def exact_interval(hits: int, n: int, *, level: float = 0.95) -> Interval:
+    """Clopper and Pearson's interval of ``hits`` of ``n``: it holds the share at least that often.
+
+    Source: Clopper and Pearson 1934.
+    """
+    tail = (1 - level) / 2
+    low = 0.0 if hits == 0 else float(beta.ppf(tail, hits, n - hits + 1))
+    high = 1.0 if hits == n else float(beta.ppf(1 - tail, hits + 1, n - hits))
+    return Interval(low, high)

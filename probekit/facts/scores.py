@@ -121,7 +121,7 @@ class Scores:
         ``correct``, mean over facts of the mean over their forms), ``by_sum``, ``exact``, each with
         ``_low`` and ``_high``; ``chance``; ``surface`` (accuracy of picking the choice that looks
         most like the prompt); ``nats_per_token`` of the answers. The interval is a percentile
-        bootstrap over facts; where all facts are alike, Clopper and Pearson's over facts.
+        over facts: Clopper and Pearson's where each is right or wrong, else a bootstrap.
 
         Raises
         ------

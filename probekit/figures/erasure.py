@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from probekit.figures.erasure_beside import add_marks as add_controls
+from probekit.figures.erasure_beside import controls_line, of_part
 from probekit.figures.erasure_document import (
     Cell,
     ReportDocument,
@@ -24,7 +26,6 @@ from probekit.figures.erasure_parts import (
     interval,
     language_ticks,
     listed,
-    plain,
     share_axis,
     shown_languages,
     sides,
@@ -33,6 +34,7 @@ from probekit.figures.erasure_parts import (
 from probekit.figures.erasure_values import Accuracy
 from probekit.figures.languages import LanguageStyle, language_styles
 from probekit.figures.lines import runs_of
+from probekit.figures.text import plain
 from probekit.figures.theme import GREEN, GREY, rgba
 
 if TYPE_CHECKING:
@@ -222,8 +224,7 @@ def _captioned_layers(
         f"{plain(found.model.source, longest=60)}, {algorithm}, erased in {listed(found.source)}",
         f"every token of the answer the likeliest · n a language: {n}",
         HOW,
-        f"dotted: {'the bar set for forgetting' if own else 'chance, 1 / choices'} "
-        f"({found.forget_bar:.3f})",
+        f"dotted: {'the bar set for forgetting' if own else 'chance'} ({found.forget_bar:.3f})",
         "open marks: held out · shaded: the selection",
     )
     return captioned(
@@ -276,6 +277,7 @@ def accuracy_by_language(document: Given, *, languages: Sequence[str] | None = N
         f"every fact, known before or not; every token of the answer the likeliest · n: {said}",
         HOW,
         "grey circles: before; in colour: after, open where held out; dashes: chance",
+        controls_line(found, has=any(of_part(found, part, shown) for part in parts)),
     )
     title = "Accuracy before and after, by language"
     return captioned(figure, caption, title=title, height=AROUND + PANEL * len(parts), heads=True)
@@ -305,6 +307,10 @@ def _add_part(
             name=f"{code} after", cell=cell, first=False, group="after",
         )  # fmt: skip
     add_chance(figure, {code: each.after_exact.chance for code, each in asked.items()}, cell=cell)
+    for number, (name, own) in enumerate(of_part(found, part, shown).items()):
+        add_controls(
+            figure, found, {name: own}, group=f"control {number}", first=row == 1, cell=cell
+        )
 
 
 def add_chance(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from probekit.figures.erasure import add_chance
+from probekit.figures.erasure_beside import add_curves, add_marks, controls_line, of_attack
 from probekit.figures.erasure_document import ReportDocument, read_report
 from probekit.figures.erasure_parts import (
     HOW,
@@ -19,7 +20,6 @@ from probekit.figures.erasure_parts import (
     interval,
     language_ticks,
     not_run,
-    plain,
     share_axis,
     shown_languages,
     span,
@@ -27,6 +27,7 @@ from probekit.figures.erasure_parts import (
 from probekit.figures.erasure_values import Share
 from probekit.figures.languages import PALETTE, language_styles
 from probekit.figures.lines import add_curve, add_level, runs_of
+from probekit.figures.text import plain
 from probekit.figures.theme import GREY, INK, rgba
 
 if TYPE_CHECKING:
@@ -84,9 +85,14 @@ def attacks_by_language(document: Given, *, languages: Sequence[str] | None = No
     tried = _tried(found, shown)
     if not any(tried.values()):
         return not_run(title, "the base knows none of these facts")
-    figure = go.Figure()
+    figure, told = go.Figure(), set[str]()
     for number, (name, cells) in enumerate(tried.items()):
         _add_attack(figure, found, (name, number), cells=cells)
+        beside = of_attack(found, name, shown)
+        for control, own in beside.items():
+            first = control not in told
+            add_marks(figure, found, {control: own}, group=f"{name}, controls", first=first)
+        told |= set(beside)
     figure.update_xaxes(**language_ticks(found, shown), showgrid=False)
     figure.update_yaxes(share_axis("share of known facts recovered"))
     divide_sides(figure, found, shown)
@@ -98,6 +104,7 @@ def attacks_by_language(document: Given, *, languages: Sequence[str] | None = No
         HOW,
         "full: beats its chance (grey dash), one-sided, 5 % for all attacks of a language together",
         "large: the best attack",
+        controls_line(found, has=bool(told)),
         f"not run: {', '.join(skipped)}" if skipped else "",
     )
     return captioned(figure, caption, title=title, height=430)
@@ -215,8 +222,13 @@ def lens_recall(document: Given, *, languages: Sequence[str] | None = None) -> g
         "decoded with the base's norm and unembedding",
         HOW,
         "shaded: blocks that the attack tried, chosen on other facts",
+        controls_line(found, has=_has_curves(found), mark="thin grey dashes"),
     )
     return captioned(figure, caption, title=title, height=180 + PANEL * rows, heads=True)
+
+
+def _has_curves(found: ReportDocument) -> bool:
+    return any(each.lens is not None for each in found.controls.values())
 
 
 def lens_rows(n_languages: int) -> int:
@@ -234,6 +246,7 @@ def _add_recall(figure: go.Figure, found: ReportDocument, code: str, *, at: int)
     cell = {"row": at // COLUMNS + 1, "col": at % COLUMNS + 1}
     lens, look = found.attacks["lens"], language_styles(found.languages)[code]
     recall = lens.recall[code]
+    add_curves(figure, found, code, cell=cell, first=at == 0)
     for name, shares, colour in (
         ("before", recall.before, GREY),
         ("after", recall.after, look.colour),

@@ -1,4 +1,4 @@
-"""Documents of ``verify`` and ``sweep`` as figures read them: checked whole before one is drawn.
+"""Documents of erasures as figures read them: checked whole before one is drawn.
 
 A file can come from anywhere: every value that is drawn must be there, be a number where one is
 due, and lie in its range; what else a document holds is left alone. Milliseconds a megabyte.
@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -19,6 +19,8 @@ from probekit.figures.erasure_values import (
     Accuracy,
     Asked,
     Attack,
+    Beside,
+    Block,
     Code,
     Contract,
     Count,
@@ -30,17 +32,20 @@ from probekit.figures.erasure_values import (
     Part,
     Proportion,
 )
+from probekit.figures.experiment_document import EXPERIMENT, ExperimentDocument
 
 if TYPE_CHECKING:
     import os
 
     from probekit.erasure import Report, Sweep
+    from probekit.experiment import Outcome
 
 #: As the rooms that write them say; those load torch, and reading a file needs none.
 REPORT, SWEEP = "erasure-report/1", "erasure-sweep/1"
 MAKE = {
     REPORT: "probekit verify BASE ERASED -o report.json",
     SWEEP: "probekit sweep BASE … -o folder",
+    EXPERIMENT: "probekit experiment PLAN -o folder",
 }
 
 
@@ -80,6 +85,8 @@ class ReportDocument(_Document):
     skipped: dict[str, str]
     matrix: Matrix
     verdicts: dict[Code, Judged]
+    damage: dict[Code, list[Block]] = Field(default_factory=dict)
+    controls: dict[Code, Beside] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _whole(self) -> ReportDocument:
@@ -94,6 +101,10 @@ class ReportDocument(_Document):
         for name, each in (("lens", "recall"), ("relearn", "matrix")):
             if name in self.attacks and not getattr(self.attacks[name], each):
                 rule = f"have attacks.{name}.{each}"
+                raise ValueError(rule)
+        for name, control in self.controls.items():
+            if set(control.verdicts) != set(forget) or "forget" not in control.kept:
+                rule = f"have controls.{name} with kept.forget and a verdict for every language"
                 raise ValueError(rule)
         return self
 
@@ -143,22 +154,24 @@ class SweepDocument(_Document):
         return tuple(self.base["forget"])
 
 
-Document = ReportDocument | SweepDocument
+Document = ReportDocument | SweepDocument | ExperimentDocument
 if TYPE_CHECKING:
-    Given = Document | Report | Sweep | Mapping[str, Any]
-_KINDS: dict[str, type[ReportDocument] | type[SweepDocument]] = {
+    Given = Document | Report | Sweep | Outcome | Mapping[str, Any]
+Kind = TypeVar("Kind", ReportDocument, SweepDocument, ExperimentDocument)
+_KINDS: dict[str, type[ReportDocument] | type[SweepDocument] | type[ExperimentDocument]] = {
     REPORT: ReportDocument,
     SWEEP: SweepDocument,
+    EXPERIMENT: ExperimentDocument,
 }
 
 
 def read_document(given: Given, *, name: str = "") -> Document:
-    """A document, checked: what ``verify`` or ``sweep`` wrote, or gave.
+    """A document, checked: what ``verify``, ``sweep`` or ``experiment`` wrote, or gave.
 
     Parameters
     ----------
     given
-        A mapping, a ``Report``, a ``Sweep``, or a document already read.
+        A mapping, a ``Report``, a ``Sweep``, an ``Outcome``, or a document already read.
     name
         What messages call it: its file.
 
@@ -167,7 +180,7 @@ def read_document(given: Given, *, name: str = "") -> Document:
     InputError
         Another schema, a missing key, or a value outside its range.
     """
-    if isinstance(given, ReportDocument | SweepDocument):
+    if isinstance(given, ReportDocument | SweepDocument | ExperimentDocument):
         return given
     content = getattr(given, "record", given)
     name = name or "document"
@@ -177,8 +190,8 @@ def read_document(given: Given, *, name: str = "") -> Document:
     version = content.get("schema_version")
     if not isinstance(version, str) or version not in _KINDS:
         msg = (
-            f"{name!r} must have schema_version {REPORT} or {SWEEP}. Got {_cut(version)}: "
-            f"update probekit, or {_again(REPORT)}."
+            f"{name!r} must have schema_version {', '.join((REPORT, SWEEP))} or {EXPERIMENT}. "
+            f"Got {_cut(version)}: update probekit, or {_again(REPORT)}."
         )
         raise InputError(msg)
     try:
@@ -217,10 +230,7 @@ def read_report(given: Given) -> ReportDocument:
     InputError
         It is none.
     """
-    found = read_document(given)
-    if not isinstance(found, ReportDocument):
-        raise InputError(_other(found, SWEEP, REPORT))
-    return found
+    return _of(ReportDocument, given)
 
 
 def read_sweep(given: Given) -> SweepDocument:
@@ -231,14 +241,29 @@ def read_sweep(given: Given) -> SweepDocument:
     InputError
         It is none.
     """
+    return _of(SweepDocument, given)
+
+
+def read_experiment(given: Given) -> ExperimentDocument:
+    """A document of ``experiment``.
+
+    Raises
+    ------
+    InputError
+        It is none.
+    """
+    return _of(ExperimentDocument, given)
+
+
+def _of(kind: type[Kind], given: Given) -> Kind:
+    """A document of one kind."""
     found = read_document(given)
-    if not isinstance(found, SweepDocument):
-        raise InputError(_other(found, REPORT, SWEEP))
-    return found
-
-
-def _other(found: Document, has: str, needs: str) -> str:
-    return f"{found.name!r} must be {needs}. Got {has}: make one with '{MAKE[needs]}'."
+    if isinstance(found, kind):
+        return found
+    versions = {each: version for version, each in _KINDS.items()}
+    has, needs = versions[type(found)], versions[kind]
+    msg = f"{found.name!r} must be {needs}. Got {has}: make one with '{MAKE[needs]}'."
+    raise InputError(msg)
 
 
 def _broken(error: ValidationError) -> str:

@@ -18,12 +18,12 @@ from probekit.figures.erasure_parts import (
     language_ticks,
     listed,
     not_run,
-    plain,
     shown_languages,
     span,
 )
 from probekit.figures.erasure_values import Share
 from probekit.figures.scales import null_scale
+from probekit.figures.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,9 +109,7 @@ def _said(rows: Rows) -> tuple[str, ...]:
     return (
         f"n = {span([share.n for share in shares])}",
         HOW + " (hover)",
-        f"colours turn at chance, 1 / choices ({np.mean(chance):.3f}): blue above, red below"
-        if chance
-        else "",
+        f"colours turn at chance ({np.mean(chance):.3f}): blue above, red below" if chance else "",
     )
 
 

@@ -14,7 +14,12 @@ from probekit.figures.erasure import accuracy_by_language, accuracy_by_layers
 from probekit.figures.erasure_attacks import attacks_by_language, lens_recall
 from probekit.figures.erasure_document import ReportDocument, read_report, read_sweep
 from probekit.figures.erasure_matrix import relearning, source_to_target
-from probekit.figures.erasure_verdicts import contract_line, not_run_lines, verdict_table
+from probekit.figures.erasure_verdicts import (
+    broken_lines,
+    contract_line,
+    not_run_lines,
+    verdict_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
 
     from probekit.erasure import Report, Sweep
 
-__all__ = ["report_page", "sweep_page"]
+__all__ = ["listed_html", "page_html", "report_page", "sweep_page", "table_html"]
 
 CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
 
@@ -56,6 +61,8 @@ thead th {{ color: var(--muted); font-weight: 500; white-space: nowrap; }}
 td.why {{ min-width: 24ch; }}
 td.blocks {{ white-space: normal; }}
 td:not(.why) {{ white-space: nowrap; }}
+table:not(.verdicts) td:last-child {{ white-space: normal; }}
+tr.control > * {{ color: var(--muted); font-weight: 400; }}
 small {{ font-size: inherit; color: var(--muted); }}
 .verdict {{ font-weight: 600; white-space: nowrap; }}
 .verdict.good, .contract.good {{ color: var(--good); }}
@@ -83,6 +90,10 @@ _HOW = (
     "“erased” means that no attack that was run beats chance, not that a fact is gone: attacks "
     "that were not run prove nothing.",
 )
+_BESIDE = (
+    "Controls are the same base erased elsewhere, asked and attacked alike: the choice of layers "
+    "matters only where the erased model differs from them.",
+)
 
 
 def report_page(report: Report) -> str:
@@ -105,16 +116,22 @@ def report_page(report: Report) -> str:
         "Held out": ", ".join(found.held_out) or "none",
         "Attacks run": ", ".join(found.attacks) or "none",
     }
+    if found.controls:
+        about["Controls"] = ", ".join(found.controls)
     line = (
         f'<dt>Tensors</dt><dd class="contract {_mark(found)}">{escape(contract_line(found))}</dd>'
     )
+    line += "".join(
+        f'<dt>Control</dt><dd class="contract bad">{escape(each)}</dd>'
+        for each in broken_lines(found)
+    )
     table = f'<h2>Verdicts</h2><div class="wide" tabindex="0">{verdict_table(found)}</div>'
-    return _page(
+    return page_html(
         f"Verification of {found.erased.source}",
-        about=_listed(about) + line,
+        about=listed_html(about) + line,
         table=table,
         figures=figures,
-        notes=(*_HOW, *not_run_lines(found), *found.notes),
+        notes=(*_HOW, *(_BESIDE if found.controls else ()), *not_run_lines(found), *found.notes),
         record=report.record,
     )
 
@@ -154,10 +171,10 @@ def sweep_page(sweep: Sweep) -> str:
         )
         for cell in found.cells
     ]
-    return _page(
+    return page_html(
         f"Erasure by choice of layers: {found.model.source}",
-        about=_listed(about),
-        table=f'<h2>Cells</h2><div class="wide" tabindex="0">{_table(head, rows)}</div>',
+        about=listed_html(about),
+        table=table_html("Cells", head, rows),
         figures=[accuracy_by_layers(found)],
         notes=(
             "Accuracy is teacher-forced: what an attack brings back is asked by 'probekit verify'.",
@@ -167,20 +184,23 @@ def sweep_page(sweep: Sweep) -> str:
     )
 
 
-def _listed(about: dict[str, str]) -> str:
+def listed_html(about: dict[str, str]) -> str:
+    """A list of terms and what is said of each; every text is escaped."""
     return "".join(f"<dt>{escape(k)}</dt><dd><bdi>{escape(v)}</bdi></dd>" for k, v in about.items())
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table_html(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table under its heading; every text is escaped."""
     top = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
     body = "".join(
         "<tr>" + "".join(f"<td><bdi>{escape(each)}</bdi></td>" for each in row) + "</tr>"
         for row in rows
     )
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<h2>{escape(title)}</h2><div class="wide" tabindex="0">{table}</div>'
 
 
-def _page(
+def page_html(
     title: str,
     *,
     about: str,
@@ -189,6 +209,7 @@ def _page(
     notes: Sequence[str],
     record: dict[str, Any],
 ) -> str:
+    """A whole page; ``about`` and ``table`` are HTML, every other text is escaped."""
     drawn = [
         figure.to_html(
             full_html=False, include_plotlyjs=at == 0, div_id=f"figure-{at}", config=CONFIG

@@ -6,10 +6,10 @@ escaped here.
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from probekit.errors import LanguageError
+from probekit.figures.text import plain
 from probekit.figures.theme import GREY, style
 
 if TYPE_CHECKING:
@@ -19,17 +19,10 @@ if TYPE_CHECKING:
 
     from probekit.figures.erasure_document import Document
 
-LONGEST = 28
 LINE = 165
 #: Pixels from the axis to the caption: two lines of ticks and a title.
 BELOW = 62
-HOW = "95 % intervals: bootstrap over facts, Clopper and Pearson's where all agree"
-
-
-def plain(text: str, *, longest: int = LONGEST) -> str:
-    """A text that plotly shows as it is, cut where it is too long for a label."""
-    text = "".join(c if c.isprintable() else "�" for c in text)
-    return escape(text if len(text) <= longest else f"{text[: longest - 1]}…", quote=False)
+HOW = "95 % intervals over facts, Clopper and Pearson's"
 
 
 def listed(codes: Sequence[str], *, most: int = 12) -> str:
@@ -121,7 +114,7 @@ def captioned(
     figure.update_layout(
         title={"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 14}},
         legend={"yref": "container", "y": 1 - 40 / height, "yanchor": "top"},
-        margin={"t": 96 if heads else 74, "b": BELOW + 16 * len(lines) + 8},
+        margin={"t": 96 if heads else 74, "b": BELOW + 18 * len(lines) + 8},
     )
     return figure
 

@@ -6,6 +6,7 @@ its value is an error that :mod:`probekit.figures.erasure_document` puts into wo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -123,6 +124,7 @@ class Judged(Part):
     through: list[str] = []
     recovered_by: list[str] = []
     best_attack: NamedShare | None = None
+    at_most: Proportion | None = None
 
 
 class Contract(Part):
@@ -134,6 +136,99 @@ class Contract(Part):
     moved: list[str]
     extra: list[str] = []
     missing: list[str] = []
+
+    @property
+    def line(self) -> str:
+        """Which moved, against those that were selected, in a line."""
+        n, moved = self.n_tensors, len(self.moved)
+        if not self.checked:
+            return f"contract not checked (no selection given): {moved} of {n} tensors moved"
+        if self.ok:
+            return f"contract kept: {moved} of {n} tensors moved, all selected"
+        wrong = (*self.extra, *self.missing)
+        first = f" (first: {wrong[0]})" if wrong else ""
+        return f"contract BROKEN: {len(wrong)} of {n} tensors moved or are missing{first}"
+
+
+class Block(Part):
+    """CKA of a block with the base's; none where the block says the same for every text."""
+
+    block: Count
+    cka: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class Likeness(Part):
+    """The block least like the base's, and how many blocks have no spread left."""
+
+    block: Count | None = None
+    cka: float | None = None
+    low: float | None = None
+    high: float | None = None
+    collapsed: Count = 0
+
+    @property
+    def told(self) -> str:
+        """``0.912 [0.871, 0.950] at block 7``, and how many blocks have collapsed."""
+        lost = f"{self.collapsed} collapsed" if self.collapsed else ""
+        if self.cka is None:
+            return lost
+        ends = "" if None in (self.low, self.high) else f" [{self.low:.2f}, {self.high:.2f}]"
+        return f"{self.cka:.2f}{ends} at block {self.block}{lost and '; ' + lost}"
+
+
+def least_like(blocks: Sequence[Block]) -> Likeness:
+    """The block of the lowest CKA among those that have one."""
+    alive = [block for block in blocks if block.cka is not None]
+    lowest = min(alive, key=lambda block: block.cka or 0.0, default=None)
+    said = {} if lowest is None else dict(lowest)
+    return Likeness(**said, collapsed=len(blocks) - len(alive))
+
+
+class RecallBeside(Part):
+    """Recall of a control by block, as columns."""
+
+    n: Annotated[int, Field(ge=1)]
+    success: list[Proportion]
+    low: list[Proportion]
+    high: list[Proportion]
+
+    @model_validator(mode="after")
+    def _even(self) -> RecallBeside:
+        if not len(self.success) == len(self.low) == len(self.high) > 0:
+            rule = "have as many low and high ends as values, and one at least"
+            raise ValueError(rule)
+        return self
+
+
+class LensBeside(Part):
+    """Recall of a control inside, by language."""
+
+    blocks: list[int] = []
+    recall: dict[Code, RecallBeside] = {}
+
+
+class Beside(Part):
+    """The same base erased elsewhere: every check's numbers, by language.
+
+    ``verdicts`` are words; older documents have no more than these, ``kept`` and ``attacks``.
+    """
+
+    kept: dict[str, dict[Code, Share]]
+    attacks: dict[str, dict[Code, Share]]
+    verdicts: dict[Code, str]
+    after: dict[str, dict[Code, Share]] = {}
+    judged: dict[Code, Judged] = {}
+    fluency: dict[Code, Fluency] = {}
+    damage: dict[Code, Likeness] = {}
+    lens: LensBeside | None = None
+    contract: Contract | None = None
+
+    @property
+    def broken(self) -> str:
+        """What is wrong with its contract; nothing where it was kept or not checked."""
+        return "" if self.contract is None or self.contract.ok else self.contract.line
 
 
 class Model(Part):

@@ -6,23 +6,28 @@ Rows are plain values; :func:`verdict_table` makes HTML of them, in which every 
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from probekit.figures.erasure_attacks import words_of
 from probekit.figures.erasure_document import read_report
+from probekit.figures.erasure_values import least_like
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from probekit.figures.erasure_document import Given, ReportDocument
-    from probekit.figures.erasure_values import Judged, Share
+    from probekit.figures.erasure_values import Fluency, Judged, Likeness, Share
 
-__all__ = ["COLUMNS", "contract_line", "not_run_lines", "verdict_rows", "verdict_table"]
+__all__ = [
+    "COLUMNS", "broken_lines", "columns", "contract_line", "not_run_lines", "verdict_rows",
+    "verdict_table",
+]  # fmt: skip
 
 #: Field → heading, in the order of the table.
 COLUMNS: dict[str, str] = {
     "language": "Language",
     "side": "",
+    "model": "Model",
     "verdict": "Verdict",
     "why": "Why",
     "known": "Known before",
@@ -30,14 +35,27 @@ COLUMNS: dict[str, str] = {
     "retained": "Retained after",
     "best_attack": "Best attack",
     "rise": "Nats rise",
+    "damage": "Least CKA",
 }
+#: The model that was verified, beside its controls.
+OWN = "erased"
 #: Verdict → how good that is, for its colour.
 MARKS = {"erased": "good", "undecided": "open", "language damaged": "open"}
 MOST_CODES = 6
 
 
-def verdict_rows(document: Given) -> list[dict[str, Any]]:
-    """A row a language, sources first: its verdict, why, and the shares as text with intervals.
+class _Seen(NamedTuple):
+    """What was found of one model in one language."""
+
+    judged: Judged | None
+    kept: Share | None
+    retained: Share | None
+    rise: Fluency | None
+    damage: Likeness | None
+
+
+def columns(document: Given) -> dict[str, str]:
+    """Headings of the columns that a document fills: models only where controls stand beside.
 
     Raises
     ------
@@ -45,26 +63,68 @@ def verdict_rows(document: Given) -> list[dict[str, Any]]:
         A document that is not of ``verify``, or not whole.
     """
     found = read_report(document)
-    return [_row(found, code) for code in found.languages]
+    empty = set() if found.controls else {"model"}
+    empty |= set() if found.damage else {"damage"}
+    return {name: words for name, words in COLUMNS.items() if name not in empty}
 
 
-def _row(found: ReportDocument, code: str) -> dict[str, Any]:
-    judged, asked = found.verdicts[code], found.behaviour["forget"][code]
-    retained = found.behaviour.get("retain", {}).get(code)
-    best, rise = judged.best_attack, found.fluency.get(code)
-    kept = None if retained is None else retained.kept
+def verdict_rows(document: Given) -> list[dict[str, Any]]:
+    """A row a language, sources first: its verdict, why, and the shares as text with intervals.
+
+    Below each language's row one for every control, which ``model`` names.
+
+    Raises
+    ------
+    InputError
+        A document that is not of ``verify``, or not whole.
+    """
+    found = read_report(document)
+    names = (None, *found.controls)
+    return [_row(found, code, name) for code in found.languages for name in names]
+
+
+def _row(found: ReportDocument, code: str, name: str | None) -> dict[str, Any]:
+    seen = _own(found, code) if name is None else _beside(found, code, name)
+    asked, judged = found.behaviour["forget"][code], seen.judged
+    best = None if judged is None else judged.best_attack
+    word = found.controls[name or ""].verdicts[code] if judged is None else judged.word
     return {
         "language": code,
         "side": found.side(code),
-        "verdict": _verdict(judged),
-        "mark": MARKS.get(judged.word, "bad"),
-        "why": why(found, code),
+        "model": OWN if name is None else name,
+        "control": name is not None,
+        "verdict": word if judged is None else _verdict(judged),
+        "mark": MARKS.get(word, "bad"),
+        "why": why(found, code) if name is None else _why_beside(found, code, name),
         "known": f"{asked.known} of {asked.n}",
-        "answered": "" if asked.kept is None else _beside(asked.kept),
-        "retained": "" if kept is None else _told(kept),
-        "best_attack": f"{best.name} {_beside(best)}" if best else "none run",
-        "rise": _rise(rise) if rise else "",
+        "answered": "" if seen.kept is None else _chanced(seen.kept),
+        "retained": "" if seen.retained is None else _told(seen.retained),
+        "best_attack": f"{best.name} {_chanced(best)}" if best else "none run" if judged else "",
+        "rise": _rise(seen.rise) if seen.rise else "",
+        "damage": seen.damage.told if seen.damage else "",
     }
+
+
+def _own(found: ReportDocument, code: str) -> _Seen:
+    retained = found.behaviour.get("retain", {}).get(code)
+    return _Seen(
+        found.verdicts[code],
+        found.behaviour["forget"][code].kept,
+        None if retained is None else retained.kept,
+        found.fluency.get(code),
+        least_like(found.damage[code]) if code in found.damage else None,
+    )
+
+
+def _beside(found: ReportDocument, code: str, name: str) -> _Seen:
+    control = found.controls[name]
+    return _Seen(
+        control.judged.get(code),
+        control.kept["forget"].get(code),
+        control.kept.get("retain", {}).get(code),
+        control.fluency.get(code),
+        control.damage.get(code),
+    )
 
 
 def _verdict(judged: Judged) -> str:
@@ -73,7 +133,7 @@ def _verdict(judged: Judged) -> str:
     return f"{judged.word}, damaged" if extra else judged.word
 
 
-def _rise(rise: Any) -> str:
+def _rise(rise: Fluency) -> str:
     ends = (rise.rise_low, rise.rise_high)
     span = "" if None in ends else f" [{ends[0]:+.2f}, {ends[1]:+.2f}]"
     return f"{rise.rise:+.2f}{span}"
@@ -81,23 +141,51 @@ def _rise(rise: Any) -> str:
 
 def why(found: ReportDocument, code: str) -> str:
     """What a verdict rests on, in a sentence or two; the numbers have columns of their own."""
-    judged, asked = found.verdicts[code], found.behaviour["forget"][code]
-    if asked.kept is None:
-        return f"The base knows none of {asked.n} facts here: there was nothing to erase."
+    seen = _own(found, code)
+    judged, kept = found.verdicts[code], seen.kept
+    if kept is None:
+        n = found.behaviour["forget"][code].n
+        return f"The base knows none of {n} facts here: there was nothing to erase."
     if judged.word == "undecided":
-        few = f"{asked.kept.n} known {'fact' if asked.kept.n == 1 else 'facts'}"
-        return f"Only {few}: even all of them right would not beat chance."
+        return _undecided(judged, kept)
     if judged.word == "no effect":
-        return "Answered as before, as far as these facts can tell."
-    said = "Still answered above chance" if asked.kept.above else "Not answered above chance"
-    by = ", ".join(words_of(name) for name in judged.recovered_by)
-    if by and not asked.kept.above:
-        said = f"{said}, but recovered: {by}"
+        return "Answered as before, or nearly so."
+    said = "Still answered above chance" if kept.above else "Not answered above chance"
+    by = _recovered(judged)
+    if by and not kept.above:
+        said = f"{said}, but {by}"
     elif judged.word == "erased":
-        said = f"{said}; {_attacks(found)}"
+        said = f"{said}; {_attacks(found)}{_at_most(judged)}"
     others = [other for other in judged.through if other != code]
     more = f" Also answered in {_codes(others, found)}." if others else ""
-    return f"{said}.{more}{_damage(found, code) if judged.damaged else ''}"
+    return f"{said}.{more}{_damage(seen) if judged.damaged else ''}"
+
+
+def _why_beside(found: ReportDocument, code: str, name: str) -> str:
+    """Of a control only what no column says."""
+    control = found.controls[name]
+    judged = control.judged.get(code)
+    by = _recovered(judged) if judged else ""
+    return "; ".join(filter(None, ("contract BROKEN" if control.broken else "", by)))
+
+
+def _recovered(judged: Judged) -> str:
+    names = ", ".join(words_of(attack) for attack in judged.recovered_by)
+    return f"recovered: {names}" if names else ""
+
+
+def _undecided(judged: Judged, kept: Share) -> str:
+    few = f"{kept.n} known {'fact' if kept.n == 1 else 'facts'}"
+    if judged.at_most is None:
+        return f"Only {few}: even all of them right would not beat chance."
+    return (
+        f"Nothing beats chance, but with {few} up to {judged.at_most:.0%} of them may still be "
+        "known."
+    )
+
+
+def _at_most(judged: Judged) -> str:
+    return "" if judged.at_most is None else f"; at most {judged.at_most:.0%} can still be known"
 
 
 def _attacks(found: ReportDocument) -> str:
@@ -109,17 +197,18 @@ def _attacks(found: ReportDocument) -> str:
     )
 
 
-def _damage(found: ReportDocument, code: str) -> str:
-    retained = found.behaviour.get("retain", {}).get(code)
-    told = f" to {_told(retained.kept)}" if retained and retained.kept else ""
-    return f" Retained facts fell{told}."
+def _damage(seen: _Seen) -> str:
+    """Retained facts fell or retained texts became strange: both numbers, short."""
+    told = [f"retained {seen.retained.value:.2f}"] if seen.retained else []
+    told += [f"nats rise {seen.rise.rise:+.2f}"] if seen.rise else []
+    return f" What was to stay suffered: {', '.join(told)}." if told else ""
 
 
 def _told(share: Share) -> str:
     return f"{share.value:.2f} [{share.low:.2f}, {share.high:.2f}]"
 
 
-def _beside(share: Share) -> str:
+def _chanced(share: Share) -> str:
     """A share with its interval beside its chance."""
     return f"{_told(share)}, chance {share.chance:.2f}"
 
@@ -133,16 +222,13 @@ def _codes(codes: Sequence[str], found: ReportDocument) -> str:
 
 def contract_line(document: Given) -> str:
     """Which tensors moved, against those that were selected, in a line."""
+    return read_report(document).contract.line
+
+
+def broken_lines(document: Given) -> list[str]:
+    """A line for every control whose contract is broken."""
     found = read_report(document)
-    contract = found.contract
-    n, moved = contract.n_tensors, len(contract.moved)
-    if not contract.checked:
-        return f"contract not checked (no selection given): {moved} of {n} tensors moved"
-    if contract.ok:
-        return f"contract kept: {moved} of {n} tensors moved, all selected"
-    wrong = (*contract.extra, *contract.missing)
-    first = f" (first: {wrong[0]})" if wrong else ""
-    return f"contract BROKEN: {len(wrong)} of {n} tensors moved or are missing{first}"
+    return [f"{name}: {each.broken}" for name, each in found.controls.items() if each.broken]
 
 
 def not_run_lines(document: Given) -> list[str]:
@@ -159,14 +245,20 @@ def verdict_table(document: Given) -> str:
     InputError
         A document that is not of ``verify``, or not whole.
     """
-    head = "".join(f'<th scope="col">{escape(words)}</th>' for words in COLUMNS.values())
-    body = "".join(f"<tr>{_cells(row)}</tr>" for row in verdict_rows(document))
+    shown = columns(document)
+    head = "".join(f'<th scope="col">{escape(words)}</th>' for words in shown.values())
+    body = "".join(_line(row, shown) for row in verdict_rows(document))
     return f'<table class="verdicts"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _cells(row: Mapping[str, Any]) -> str:
+def _line(row: Mapping[str, Any], shown: Mapping[str, str]) -> str:
+    mark = ' class="control"' if row["control"] else ""
+    return f"<tr{mark}>{_cells(row, shown)}</tr>"
+
+
+def _cells(row: Mapping[str, Any], shown: Mapping[str, str]) -> str:
     made = []
-    for name in COLUMNS:
+    for name in shown:
         value, chance, level = str(row[name]).partition(", chance ")
         text = f"<bdi>{escape(value)}</bdi>"
         if name == "language":

@@ -17,10 +17,12 @@ from probekit_app.callbacks import draw
 from probekit_app.documents import Documents
 from probekit_app.frame import frame
 from probekit_app.page import pages
+from probekit_app.pages.erasure import SHOWN_FOR
 from probekit_app.runs_folder import RunsFolder
 from probekit_app.static_html import to_html
 from probekit_app.workbench import Workbench
-from tests.figures.erasures import make_report, make_sweep
+from tests.figures.erasures import BROKEN, make_control, make_report, make_sweep
+from tests.figures.erasures_experiment import make_arm, make_experiment
 
 HOSTILE = "<script>alert(1)</script>"
 KEY = "erasure.document"
@@ -28,10 +30,11 @@ KEY = "erasure.document"
 
 @pytest.fixture
 def folder(tmp_path):
-    """A report, a sweep one folder down, a report two folders down."""
+    """A report, a sweep and an experiment one folder down, a report two folders down."""
     root = tmp_path / "runs"
     write(root / "report.json", make_report())
     write(root / "sweep" / "sweep.json", make_sweep())
+    write(root / "mute" / "experiment.json", make_experiment())
     write(root / "a" / "b" / "deep.json", make_report(dict.fromkeys(("en", "es"), 3)))
     return root
 
@@ -63,8 +66,10 @@ def test_documents_are_found_here_and_up_to_two_folders_below(folder):
     write(folder / "a" / "b" / "c" / "report.json", make_report())
     write(folder / ".hidden" / "report.json", make_report())
     found = Documents(folder.resolve()).readable()
-    assert list(found) == ["a/b/deep.json", "report.json", "sweep/sweep.json"]
-    assert [each.kind for each in found.values()] == ["report", "report", "sweep"]
+    assert list(found) == [
+        "a/b/deep.json", "report.json", "sweep/sweep.json", "mute/experiment.json",
+    ]  # fmt: skip
+    assert [each.kind for each in found.values()] == ["report", "report", "sweep", "experiment"]
 
 
 def test_other_json_is_none_of_ours(folder):
@@ -72,7 +77,7 @@ def test_other_json_is_none_of_ours(folder):
         "manifest.json": {"format": "probekit-run/1"},
         "erasure.json": {"schema_version": "erasure/1"},
         "reports.json": [1, 2],
-        "experiment.json": {"schema_version": "erasure-experiment/1", "arms": [make_report()]},
+        "rmu.en.deep.0.json": {"arm": {"place": "deep"}, "verifications": [make_report()]},
         "broken.json": "{",
     }.items():
         write(folder / "x" / name, content)
@@ -89,6 +94,9 @@ def test_other_json_is_none_of_ours(folder):
         ("any.json", make_report(verdicts={}), "a verdict for every language"),
         ("any.json", make_sweep(cells=[]), "'cells'"),
         ("any.json", make_report(source=[""]), "'source.0'"),
+        ("experiment.json", "{", "not whole JSON"),
+        ("any.json", make_experiment(arms=[make_arm(), make_arm()]), "arms that differ"),
+        ("any.json", make_experiment(schema_version="erasure-experiment/2"), "schema_version"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_listed_with_why(folder, name, content, said):
@@ -105,7 +113,7 @@ def test_a_file_over_the_limit_is_not_read(folder, monkeypatch):
     monkeypatch.setattr(rooms, "LARGEST", 1000)
     listed = Documents(folder.resolve()).listed()
     assert all("at most" in each.problem for each in listed)
-    assert len(listed) == 3
+    assert len(listed) == 4
 
 
 def test_no_more_files_are_looked_into_than_the_limit(folder, monkeypatch):
@@ -177,7 +185,7 @@ def test_a_drawn_card_of_a_run_is_not_shown_for_another_document(bench, runs):
 def test_an_empty_folder_names_the_commands_that_make_a_report(tmp_path):
     text, _ = page_of(bench_of(tmp_path))
     assert "No report of an erasure in this folder yet" in text
-    for command in ("probekit teach", "probekit sweep", "probekit verify"):
+    for command in ("probekit teach", "probekit sweep", "probekit verify", "probekit experiment"):
         assert command in text
     assert "data-set" not in text, "nothing to choose"
     for card in pages()["/erasure"].cards:
@@ -196,10 +204,46 @@ def test_a_report_and_a_sweep_have_cards_of_their_own(folder):
     assert found.query == f"{KEY}=sweep%2Fsweep.json"
 
 
+def document_of(card):
+    """A document that a card is about."""
+    kinds = {"sweep": "sweep/sweep.json", "experiment": "mute/experiment.json"}
+    return kinds.get(SHOWN_FOR[card], "report.json")
+
+
+def test_an_experiment_has_cards_of_its_own(folder):
+    text, _ = page_of(bench_of(folder), f"?{KEY}=mute/experiment.json")
+    shown = {card for card in SHOWN_FOR if f'data-card="erasure/{card}"' in text}
+    assert shown == {"about", "places", "panels", "contrasts", "table"}
+    about = drawn(bench_of(folder), "about", f"?{KEY}=mute/experiment.json").content
+    assert "contract kept in every arm (24)" in about
+    assert "blocks 2–3 (stable)" in about
+
+
+def test_an_experiments_broken_contract_is_said(folder):
+    arms = [make_arm(), make_arm(place="deep", contract=False)]
+    write(folder / "mute" / "experiment.json", make_experiment(arms))
+    about = drawn(bench_of(folder), "about", f"?{KEY}=mute/experiment.json").content
+    assert "contract BROKEN in rmu.en.deep.0" in about
+
+
+def test_controls_stand_in_the_table_and_a_broken_one_is_said(folder):
+    controls = {"random-1": make_control(), "deep": make_control(contract=BROKEN)}
+    write(folder / "report.json", make_report(controls=controls))
+    bench = bench_of(folder)
+    about = drawn(bench, "about", f"?{KEY}=report.json").content
+    assert "random-1, deep" in about
+    assert "deep: contract BROKEN: 1 of 9" in about
+    table = drawn(bench, "verdicts", f"?{KEY}=report.json").content
+    assert table.count('class="control"') == 2 * 4
+    view, _ = bench.look(f"{KEY}=report.json")
+    rows = bench.rows(pages()["/erasure"].card("verdicts"), view)
+    assert [row["model"] for row in rows[:3]] == ["erased", "random-1", "deep"]
+
+
 def test_every_card_draws_the_document(folder):
     bench = bench_of(folder)
     for card in pages()["/erasure"].cards:
-        name = "sweep/sweep.json" if card.name == "layers" else "report.json"
+        name = document_of(card.name)
         found = drawn(bench, card.name, f"?{KEY}={quote(name)}")
         assert found.problem is None, (card.name, found.problem)
         assert found.content
@@ -248,7 +292,7 @@ def test_languages_hidden_in_the_bar_are_hidden_here(bench):
 @pytest.mark.parametrize("card", [each.name for each in pages()["/erasure"].cards])
 def test_the_code_makes_the_same_figure(folder, card, monkeypatch):
     monkeypatch.chdir(folder.parent)
-    name = "sweep/sweep.json" if card == "layers" else "report.json"
+    name = document_of(card)
     bench = bench_of(folder)
     code = drawn(bench, card, f"?{KEY}={quote(name)}").code
     if card == "about":
@@ -257,10 +301,10 @@ def test_the_code_makes_the_same_figure(folder, card, monkeypatch):
     scope = {}
     exec(code.replace("figure.show()", ""), scope)
     view, _ = bench.look(f"{KEY}={name}")
-    if card == "verdicts":
-        assert [row["why"] for row in scope["rows"]] == [
-            row["why"] for row in bench.rows(pages()["/erasure"].card(card), view)
-        ]
+    if card in {"verdicts", "table"}:
+        rows = bench.rows(pages()["/erasure"].card(card), view)
+        assert len(rows) > 3
+        assert [{name: row[name] for name in rows[0]} for row in scope["rows"]] == rows
     else:
         made = pages()["/erasure"].card(card).draw(view)
         assert scope["figure"].to_json() == made.to_json()
@@ -320,6 +364,20 @@ def test_the_static_export_has_the_page_where_the_run_has_a_report(runs, tmp_pat
     (lens,) = [each for each in attacks_by_language(found).data if each.name == "lens"]
     assert str(lens.y[0]) in written
     assert "read_file('report.json')" in written
+
+
+def test_an_experiment_is_exported_with_the_run_that_it_lies_in(runs, tmp_path, monkeypatch):
+    only = {"/erasure": pages()["/erasure"]}
+    monkeypatch.setattr("probekit_app.export.pages", lambda: only)
+    shutil.copytree(runs / "base", tmp_path / "base")
+    write(tmp_path / "base" / "experiment.json", make_experiment())
+    export_site(tmp_path / "base", tmp_path / "site")
+    text = (tmp_path / "site" / "erasure.html").read_text("utf-8")
+    assert 'data-card="erasure/places"' in text
+    assert 'data-card="erasure/attacks"' not in text
+    for card in ("places", "panels", "contrasts", "table"):
+        data = tmp_path / "site" / "data" / f"erasure-{card}_experiment.json_dark.js"
+        assert "read_file('experiment.json')" in data.read_text("utf-8"), card
 
 
 def test_a_run_without_a_report_has_no_such_page_in_its_export(runs):

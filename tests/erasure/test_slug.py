@@ -1,11 +1,15 @@
-"""The search for a step and the choice of a block, on curves with a known answer."""
+"""The search for a step and the choice of a block, on curves with a known answer; a whole step."""
 
 from __future__ import annotations
+
+import copy
 
 import pytest
 import torch
 
+from probekit.erasure import erase
 from probekit.erasure.slug import BlockGradient, compare_blocks, pick_block, search_step
+from probekit.erasure.target import Target
 
 
 def curve(forgets_at, breaks_at):
@@ -47,3 +51,36 @@ def test_deepest_and_pareto_are_different_choices():
     blocks = [BlockGradient(0, 2.0, 0.1), BlockGradient(1, 1.0, 0.5), BlockGradient(2, 3.0, 0.9)]
     assert pick_block(blocks, "deepest") == 2
     assert pick_block(blocks, "pareto") == 0
+
+
+def test_the_step_taken_is_the_plain_gradient_in_proportion_to_the_tensors(taught, facts):
+    """Plain autograd on the Hugging Face loss of every fact to forget, one text at a time."""
+    names = tuple(f"model.layers.{block}.self_attn.o_proj.weight" for block in (0, 1))
+    done = erase(
+        taught,
+        facts,
+        source=["en"],
+        algorithm="slug",
+        selection=Target(names),
+        retain_budget=1.0,
+        forget_target=0.0,
+    )
+    size, block = done.record["derived"]["size"], done.record["derived"]["block"]
+    assert size > 0
+    name = names[block]
+    model = copy.deepcopy(taught.model).requires_grad_(requires_grad=True)
+    losses, tokens = 0.0, 0
+    for question in facts.where(part="forget", language="en"):
+        prompt = taught.tokenizer(question.prompt)["input_ids"]
+        ids = torch.tensor([taught.tokenizer(question.text)["input_ids"]])
+        labels = ids.clone()
+        labels[0, : len(prompt)] = -100
+        losses = losses + model(ids, labels=labels).loss * (labels != -100).sum()
+        tokens += int((labels != -100).sum())
+    (losses / tokens).backward()
+    before = taught.model.get_parameter(name).detach()
+    gradient = model.get_parameter(name).grad
+    expected = before + size * before.norm() * gradient / gradient.norm()
+    moved = done.subject.model.get_parameter(name).detach()
+    assert torch.allclose(moved, expected, atol=1e-5)
+    assert (moved - before).abs().max() > 1e-3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -43,7 +44,8 @@ def places(tmp_path_factory):
     return folder, base, never
 
 
-FAST = ("--checks", "choices,rounding", "--source", "en")
+#: Eight facts cannot exclude that half of them is still known: the bar is low here.
+FAST = ("--checks", "choices,rounding", "--source", "en", "--set", "tolerance=0.9")
 
 
 def test_a_leak_exits_1_and_writes_both_files(probekit, places, tmp_path):
@@ -95,17 +97,40 @@ def test_controls_of_a_sweep_stand_in_the_report(probekit, places, tmp_path):
     cells = [{"cell": "selection", "folder": "."}, {"cell": "deep", "folder": "cell"}]
     (folder / "sweep.json").write_text(json.dumps({"cells": cells}))
     told = ("--facts", folder / "facts.jsonl", *FAST, "--controls")
-    done = probekit("verify", base, never, *told, folder, "--json")
+    page = ("--html", tmp_path / "page.html")
+    done = probekit("verify", base, never, *told, folder, "--json", *page)
     assert done.code == 0, done.err
     beside = json.loads(done.out)["controls"]
     assert list(beside) == ["deep"]
-    assert beside["deep"]["kept"]["forget"]["en"]["success"] == 1
-    shown = probekit("verify", base, never, *told, folder)
-    assert "the same base erased elsewhere" in shown.out
-    assert "1.00" in shown.out
+    deep = beside["deep"]
+    assert deep["kept"]["forget"]["en"]["success"] == 1
+    assert deep["contract"]["checked"], "the cell's own record says what was to move"
+    assert deep["contract"]["moved"] == ["model.layers.1.mlp.down_proj.weight"]
+    assert deep["judged"]["en"]["best_attack"]["success"] == 1
+    assert abs(deep["fluency"]["en"]["rise"]) < 0.1
+    assert "the same base erased elsewhere" in (tmp_path / "page.html").read_text("utf-8")
+    shown = " ".join(probekit("verify", base, never, *told, folder).out.split())
+    assert "the same base erased elsewhere: share still answered, verdict, best attack" in shown
+    assert "choices" in shown.partition("erased elsewhere")[2]
     refused = probekit("verify", base, never, *told, tmp_path)
     assert refused.code == 2
     assert "must be a folder of 'probekit sweep'" in refused.err
+
+
+def test_a_control_that_moved_more_than_it_was_to_is_said_so(probekit, places, tmp_path):
+    folder, base, never = places
+    cell = tmp_path / "cell"
+    shutil.copytree(folder / "cell", cell)
+    record = json.loads((cell / "erasure.json").read_text("utf-8"))
+    record["target"]["names"] = ["model.layers.0.mlp.down_proj.weight"]
+    (cell / "erasure.json").write_text(json.dumps(record))
+    (tmp_path / "sweep.json").write_text(
+        json.dumps({"cells": [{"cell": "deep", "folder": "cell"}]})
+    )
+    told = ("--facts", folder / "facts.jsonl", *FAST, "--controls", tmp_path)
+    done = probekit("verify", base, never, *told)
+    assert done.code == 0, "the erased model itself is judged"
+    assert "control deep: contract BROKEN" in " ".join(done.out.split())
 
 
 def test_another_model_is_refused(probekit, places, tmp_path):

@@ -10,7 +10,11 @@ from probekit.erasure.verify import judge
 from probekit.erasure.verify.lens import any_of, best_blocks
 from probekit.erasure.verify.probe import ridge_predict
 from probekit.erasure.verify.rounding import rounded
-from probekit.erasure.verify.shares import best_of, can_show, share
+from probekit.erasure.verify.settings import VerifySettings
+from probekit.erasure.verify.shares import best_of, can_show, left, share
+from probekit.errors import InputError
+
+HOW = VerifySettings()
 
 
 def cell(right, n=16, chance=0.25):
@@ -48,8 +52,14 @@ def test_how_many_facts_can_show_anything(n, chance, enough):
     ("after", "retained", "attack", "word"),
     [
         (16, 16, 16, "no effect"),
+        (15, 16, 0, "no effect"),
+        (13, 16, 0, "leaks"),
         (10, 16, 0, "leaks"),
         (2, 16, 2, "erased"),
+        (5, 16, 5, "erased"),
+        (7, 16, 2, "undecided"),
+        (8, 16, 2, "undecided"),
+        (2, 16, 7, "undecided"),
         (2, 16, 12, "suppressed"),
         (2, 4, 12, "suppressed"),
         (2, 4, 2, "language damaged"),
@@ -57,7 +67,7 @@ def test_how_many_facts_can_show_anything(n, chance, enough):
 )
 def test_a_word_a_language(after, retained, attack, word):
     found = judge(
-        {"en": cell(after)}, {"en": cell(retained)}, {"lens": {"en": cell(attack)}}, damage=0.1
+        {"en": cell(after)}, {"en": cell(retained)}, {"lens": {"en": cell(attack)}}, how=HOW
     )["en"]
     assert found.word == word
     assert found.leaks == (word in {"no effect", "leaks", "suppressed"})
@@ -66,7 +76,7 @@ def test_a_word_a_language(after, retained, attack, word):
 
 
 def test_answers_in_another_language_leak_through_it():
-    found = judge({"en": cell(2), "de": cell(9), "sw": {}}, {}, {}, damage=0.1)
+    found = judge({"en": cell(2), "de": cell(9), "sw": {}}, {}, {}, how=HOW)
     assert str(found["en"]) == "leaks through de"
     assert str(found["de"]) == "leaks through de"
     assert str(found["sw"]) == "undecided"
@@ -77,8 +87,43 @@ def test_many_attacks_share_one_level():
     """9 of 16 beats a chance of .25 at 5 %, 8 beat it at 2.7 % alone and not beside twenty."""
     one = {"lens": {"en": cell(8)}}
     many = one | {f"try {n}": {"en": cell(3)} for n in range(20)}
-    assert judge({"en": cell(2)}, {}, one, damage=0.1)["en"].word == "suppressed"
-    assert judge({"en": cell(2)}, {}, many, damage=0.1)["en"].word == "erased"
+    patient = VerifySettings(tolerance=0.8)
+    assert judge({"en": cell(2)}, {}, one, how=HOW)["en"].word == "suppressed"
+    assert judge({"en": cell(2)}, {}, many, how=patient)["en"].word == "erased"
+
+
+@pytest.mark.parametrize(("right", "n"), [(2, 3), (4, 8), (7, 16), (8, 16)])
+def test_half_of_the_facts_still_answered_is_never_erased(right, n):
+    """None of these beats a chance of .25, and none of them shows that the facts are gone."""
+    tried = {f"attack {number}": {"en": cell(right, n)} for number in range(7)}
+    found = judge({"en": cell(right, n)}, {}, tried, how=HOW)["en"]
+    assert found.word == "undecided"
+    assert found.at_most > HOW.tolerance
+    assert not cell(right, n)["above"]
+
+
+def test_what_can_be_left_is_the_end_of_the_interval_without_the_guesses():
+    """6 of 32 at chance .25: Clopper and Pearson's end is .3644."""
+    assert cell(6, 32)["high"] == pytest.approx(0.3644, abs=1e-4)
+    assert left(cell(6, 32)) == pytest.approx((0.3644 - 0.25) / 0.75, abs=2e-4)
+    assert left(cell(0, 32, 0.9)) == 0.0
+    assert left(cell(3, 4, 1.0)) == 1.0
+    found = judge({"en": cell(4, 32)}, {}, {"lens": {"en": cell(6, 32)}}, how=HOW)["en"]
+    assert found.at_most == pytest.approx(left(cell(6, 32)))
+    assert str(found) == "erased (at most 15% still known)"
+
+
+@pytest.mark.parametrize(("low", "damaged"), [(0.4, False), (0.6, True)])
+def test_strange_texts_are_damage_too(low, damaged):
+    texts = {"en": {"rise": 0.7, "rise_low": low, "rise_high": 1.0}}
+    found = judge({"en": cell(2)}, {"en": cell(16)}, {}, how=HOW, fluency=texts)["en"]
+    assert (found.word == "language damaged") == found.damaged == damaged
+
+
+def test_a_share_is_of_facts_that_are_right_or_wrong():
+    for values in ([], [0.5, 1.0]):
+        with pytest.raises(InputError, match=r"right \(1\) or wrong \(0\)"):
+            share(values, [0.25] * len(values))
 
 
 def test_naming_every_choice_is_no_attack():

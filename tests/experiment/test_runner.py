@@ -135,25 +135,6 @@ def test_facts_are_the_first_of_each_part():
     assert facts.languages == ("de", "en")
 
 
-def test_a_seed_deals_whole_people_anew_and_zero_leaves_them():
-    plan = Plan.of(languages=["en", "de"], sources=[["en"]], algorithms={"rmu": {}}, n_facts=16)
-    facts = runner.choose_facts(plan)
-    assert runner.deal(facts, 0) is facts
-    forgotten = []
-    for seed in (1, 2):
-        dealt = runner.deal(facts, seed)
-        assert dealt == runner.deal(facts, seed)
-        assert sorted(dealt.facts) == sorted(facts.facts)
-        parts = {part: set(dealt.where(part=part).facts) for part in dealt.parts}
-        assert len(parts["forget"]) == len(parts["retain"]) == 16
-        people = [{fact.partition("/")[0] for fact in parts[part]} for part in runner.TAUGHT]
-        assert not people[0] & people[1], "no person on both sides"
-        assert parts["relearn"] == set(facts.where(part="relearn").facts)
-        forgotten.append(parts["forget"])
-    assert forgotten[0] != forgotten[1]
-    assert set(facts.where(part="forget").facts) not in forgotten
-
-
 def test_facts_without_a_part_to_retain_are_refused(tmp_path):
     file = make_facts().where(part="forget").to_jsonl(tmp_path / "facts.jsonl")
     plan = Plan.of(

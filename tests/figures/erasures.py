@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from probekit.erasure.verify.beside import control_record
+from probekit.erasure.verify.settings import VerifySettings
 from probekit.erasure.verify.shares import share
 from probekit.erasure.verify.verdicts import judge
 
@@ -45,12 +47,12 @@ def make_report(after=None, attacks=("choices", "lens", "relearn"), **changes):
         "rounding": {"by_language": {code: of(5) for code in after}},
     }
     ran = {name: made[name] for name in attacks}
-    retain = {code: asked(14) for code in after}
+    retain = {code: asked(15) for code in after}
     words = judge(
         {code: cell.get("kept", {}) for code, cell in forget.items()},
         {code: cell["kept"] for code, cell in retain.items()},
         {name: each["by_language"] for name, each in ran.items()},
-        damage=0.1,
+        how=VerifySettings(),
     )
     document = {
         "schema_version": "erasure-report/1",
@@ -72,6 +74,36 @@ def make_report(after=None, attacks=("choices", "lens", "relearn"), **changes):
         "notes": [],
     }  # fmt: skip
     return document | changes
+
+
+def blocks(*values):
+    """CKA by block; None where a block has collapsed."""
+    return [
+        {"block": at, "collapsed": True}
+        if value is None
+        else {"block": at, "cka": value, "low": value - 0.1, "high": value, "null95": 0.1}
+        for at, value in enumerate(values)
+    ]
+
+
+BROKEN = {
+    "checked": True, "ok": False, "n_tensors": 9, "moved": ["v", "w"], "unmoved": [],
+    "extra": ["v"], "missing": [],
+}  # fmt: skip
+
+
+def make_control(after=None, contract=None, **settings):
+    """A control as ``verify`` keeps it, made of a report of its own."""
+    alone = make_report(after or {"es": 8, "sw": 2, "en": 9, "de": 1})
+    found = {key: alone[key] for key in ("behaviour", "attacks", "fluency")}
+    found["damage"] = {code: blocks(0.9, 0.4, None) for code in alone["verdicts"]}
+    forget, retain = (
+        {code: cell["kept"] for code, cell in alone["behaviour"][part].items() if "kept" in cell}
+        for part in ("forget", "retain")
+    )
+    attacks = {name: each["by_language"] for name, each in alone["attacks"].items()}
+    words = judge(forget, retain, attacks, how=VerifySettings(**settings))
+    return control_record(found, words, contract or alone["contract"])
 
 
 def known(hits, n=N):

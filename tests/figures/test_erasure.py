@@ -20,10 +20,19 @@ from probekit.figures.erasure import (
 from probekit.figures.erasure_attacks import ATTACKS, attacks_by_language, lens_recall
 from probekit.figures.erasure_document import REPORT, SWEEP
 from probekit.figures.erasure_matrix import relearning, source_to_target
-from probekit.figures.erasure_verdicts import verdict_rows, verdict_table
+from probekit.figures.erasure_verdicts import broken_lines, columns, verdict_rows, verdict_table
 from tests.erasure.conftest import make_facts
 from tests.erasure.test_inputs import document_for
-from tests.figures.erasures import N_BLOCKS, N, make_report, make_sweep, of
+from tests.figures.erasures import (
+    BROKEN,
+    N_BLOCKS,
+    N,
+    blocks,
+    make_control,
+    make_report,
+    make_sweep,
+    of,
+)
 from tests.tiny import tiny_subject
 
 OF_REPORTS = (
@@ -103,7 +112,7 @@ def test_chance_is_drawn_where_the_document_says_it_and_the_selection_is_shaded(
     assert [each.y0 for each in levels] == [0.25, 0.25]
     bands = {(each.x0, each.x1) for each in figure.layout.shapes if each.type == "rect"}
     assert bands == {(0.5, 1.5)}
-    assert "chance, 1 / choices (0.250)" in caption(figure)
+    assert "dotted: chance (0.250)" in caption(figure)
     swept["settings"]["forget_target"] = 0.25
     assert "the bar set for forgetting" in caption(accuracy_by_layers(swept))
 
@@ -256,9 +265,151 @@ def test_erased_means_no_attack_that_was_run():
     clean = make_report(dict.fromkeys(ORDER, 3), attacks=("choices", "rounding"))
     row = verdict_rows(clean)[0]
     assert (row["verdict"], row["mark"]) == ("erased", "good")
-    assert row["why"] == "Not answered above chance; none of 2 attacks run beats chance."
+    assert row["why"] == (
+        "Not answered above chance; none of 2 attacks run beats chance; at most 45% can still be "
+        "known."
+    )
     none = make_report(dict.fromkeys(ORDER, 3), attacks=())
-    assert verdict_rows(none)[0]["why"].endswith("no attack was run.")
+    assert "; no attack was run; at most" in verdict_rows(none)[0]["why"]
+
+
+def test_undecided_says_how_much_may_still_be_known():
+    few = make_report(dict.fromkeys(ORDER, 3), attacks=("choices",))
+    few["verdicts"]["en"] |= {"word": "undecided", "at_most": 0.62}
+    few["verdicts"]["es"] |= {"word": "undecided", "at_most": None}
+    rows = {row["language"]: row["why"] for row in verdict_rows(few)}
+    assert "up to 62% of them may still be known" in rows["en"]
+    assert rows["es"] == "Only 16 known facts: even all of them right would not beat chance."
+    assert "can still be known" in rows["de"]
+
+
+def test_damage_is_told_by_retained_facts_and_nats(report):
+    report["verdicts"]["en"]["damaged"] = True
+    row = verdict_rows(report)[0]
+    assert row["verdict"] == "suppressed, damaged"
+    assert row["why"].endswith("What was to stay suffered: retained 0.94, nats rise +0.10.")
+
+
+# ---------------------------------------------------------------- controls
+
+
+@pytest.fixture
+def beside():
+    """A report with two controls, of which one moved a tensor that it was not to."""
+    controls = {"random-1": make_control(), "deep": make_control({"en": 2, "es": 3, "de": 12,
+                "sw": 9}, contract=BROKEN)}  # fmt: skip
+    return make_report(controls=controls, damage={code: blocks(0.95, 0.8) for code in ORDER})
+
+
+def test_attacks_of_controls_stand_beside_in_hollow_grey(beside):
+    figure = attacks_by_language(beside)
+    for control, found in beside["controls"].items():
+        traces = {t.offsetgroup: t for t in named(figure, control)}
+        assert set(traces) == {f"{n}, controls" for n in ("asked", "choices", "lens", "relearn")}
+        for name in ("asked", "lens"):
+            trace = traces[f"{name}, controls"]
+            table = found["kept"]["forget"] if name == "asked" else found["attacks"][name]
+            assert list(trace.y) == [table[code]["success"] for code in trace.x]
+            assert ends(trace)[1] == pytest.approx([table[code]["high"] for code in trace.x])
+            assert trace.marker.symbol.endswith("-open")
+        assert sum(bool(t.showlegend) for t in traces.values()) == 1
+    assert "contract BROKEN: deep" in caption(figure)
+
+
+def test_accuracy_of_controls_is_of_all_facts_as_the_erased_models(beside):
+    figure = accuracy_by_language(beside)
+    for panel, part in (("y", "forget"), ("y2", "retain")):
+        (trace,) = named(figure, "deep", panel)
+        cells = beside["controls"]["deep"]["after"][part]
+        assert list(trace.y) == [cells[code]["success"] for code in trace.x]
+        assert set(trace.x) == set(ORDER)
+
+
+def test_recall_of_controls_is_a_thin_curve_in_every_panel(beside):
+    figure = lens_recall(beside)
+    curves = named(figure, "random-1")
+    assert len(curves) == len(ORDER)
+    recall = beside["controls"]["random-1"]["lens"]["recall"]["en"]
+    assert list(curves[0].y) == recall["success"]
+    assert curves[0].line.width < 1
+    assert f"[{recall['low'][1]:.3f}, {recall['high'][1]:.3f}]" in curves[0].text[1]
+
+
+def test_every_control_has_a_row_below_each_language(beside):
+    rows = verdict_rows(beside)
+    assert [(row["language"], row["model"]) for row in rows[:4]] == [
+        ("en", "erased"), ("en", "random-1"), ("en", "deep"), ("es", "erased"),
+    ]  # fmt: skip
+    own, random, deep = rows[:3]
+    judged = beside["controls"]["random-1"]["judged"]["en"]
+    assert random["verdict"].startswith(judged["word"])
+    assert random["best_attack"].startswith(judged["best_attack"]["name"])
+    assert random["answered"].startswith("0.56 [")
+    assert random["rise"] == "+0.10 [+0.00, +0.20]"
+    assert random["damage"] == "0.40 [0.30, 0.40] at block 1; 1 collapsed"
+    assert own["damage"] == "0.80 [0.70, 0.80] at block 1"
+    assert deep["why"].startswith("contract BROKEN")
+    assert "BROKEN" not in random["why"]
+    (line,) = broken_lines(beside)
+    assert line == "deep: contract BROKEN: 1 of 9 tensors moved or are missing (first: v)"
+
+
+def test_columns_of_models_and_damage_are_there_only_where_the_document_has_them(report, beside):
+    assert "model" not in columns(report)
+    assert "damage" not in columns(report)
+    assert {"model", "damage"} < set(columns(beside))
+    assert verdict_table(report).count("<tr") == 1 + len(ORDER)
+    assert verdict_table(beside).count('<tr class="control"') == 2 * len(ORDER)
+
+
+def test_a_control_may_be_called_as_the_erased_model_is():
+    rows = verdict_rows(make_report(controls={"erased": make_control()}))
+    assert [row["control"] for row in rows[:2]] == [False, True]
+    assert rows[0]["answered"] != rows[1]["answered"]
+
+
+def test_controls_of_an_older_document_have_words_and_shares(beside):
+    for found in beside["controls"].values():
+        for key in set(found) - {"kept", "attacks", "verdicts"}:
+            del found[key]
+    row = verdict_rows(beside)[1]
+    assert row["verdict"] == beside["controls"]["random-1"]["verdicts"]["en"]
+    assert (row["best_attack"], row["rise"], row["damage"]) == ("", "", "")
+    assert named(attacks_by_language(beside), "random-1")
+    for draw in (accuracy_by_language, lens_recall):
+        assert not named(draw(beside), "random-1")
+        assert "controls: not in this document" in caption(draw(beside))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"kept": {}}, "must have controls.random-1 with kept.forget and a verdict for every"),
+        ({"verdicts": {"en": "erased"}}, "and a verdict for every language"),
+        ({"attacks": {"lens": {"en": {"n": 1}}}}, "has no 'controls.random-1.attacks.lens.en.low"),
+        ({"contract": {"ok": "no"}}, "controls.random-1.contract"),
+        ({"lens": {"recall": {"en": {"n": 1, "success": [1.0], "low": [], "high": [1.0]}}}},
+         "as many low and high ends"),
+    ],
+)  # fmt: skip
+def test_a_broken_control_is_refused(beside, change, said):
+    beside["controls"]["random-1"] |= change
+    with pytest.raises(InputError) as caught:
+        read_document(beside)
+    assert said in str(caught.value)
+
+
+def test_controls_stand_on_the_page_and_are_escaped():
+    hostile = make_report(controls={HOSTILE: make_control(contract=BROKEN)})
+    assert HOSTILE not in verdict_table(hostile)
+    for draw in (attacks_by_language, accuracy_by_language, lens_recall):
+        figure = draw(hostile)
+        shown = [t.name for t in figure.data] + [a.text for a in figure.layout.annotations]
+        assert "<script" not in json.dumps(shown)
+    page = Report(hostile).to_html()
+    assert "<script>alert" not in page
+    assert "contract BROKEN" in page
+    assert "same base erased elsewhere" in page
 
 
 def test_every_text_of_a_hostile_document_is_escaped():
@@ -284,7 +435,10 @@ def test_schemas_are_those_that_are_written(swept):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"schema_version": "erasure-report/9"}, "must have schema_version erasure-report/1 or"),
+        (
+            {"schema_version": "erasure-report/9"},
+            "must have schema_version erasure-report/1, erasure-sweep/1 or",
+        ),
         ({"schema_version": ["x"]}, "must have schema_version"),
         ({"behaviour": {}}, "must have facts to forget under behaviour.forget"),
         ({"attacks": {"lens": {"by_language": {}}}}, "must have attacks.lens.recall"),
@@ -343,7 +497,7 @@ def test_a_file_that_is_not_json_is_refused(tmp_path, content):
 
 
 def test_what_is_not_known_yet_is_left_alone(report):
-    report |= {"controls": {"random-1": {"anything": None}}, "later": 1}
+    report |= {"tried": {"random-1": {"anything": None}}, "later": 1}
     plain = [draw(make_report()).to_json() for draw in OF_REPORTS]
     assert [draw(report).to_json() for draw in OF_REPORTS] == plain
 

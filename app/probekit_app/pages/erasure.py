@@ -9,7 +9,7 @@ from dash import html
 from probekit.figures.erasure import accuracy_by_language, accuracy_by_layers
 from probekit.figures.erasure_attacks import attacks_by_language, lens_recall, lens_rows
 from probekit.figures.erasure_matrix import relearning, source_to_target
-from probekit.figures.erasure_verdicts import COLUMNS, contract_line, verdict_rows
+from probekit.figures.erasure_verdicts import broken_lines, columns, contract_line, verdict_rows
 from probekit.figures.languages import language_styles
 from probekit_app import shell
 from probekit_app.cards import FigureCard, PanelCard
@@ -24,8 +24,11 @@ from probekit_app.erasures import (
     name_of,
     of_kind,
     root_of,
+    rows_code,
     stamp,
 )
+from probekit_app.experiments import CARDS as EXPERIMENT_CARDS
+from probekit_app.experiments import about_experiment, wide_table
 from probekit_app.page import Page
 from probekit_app.text import language_label
 
@@ -82,6 +85,8 @@ def relearn_height(view: View) -> int:
 def about(view: View) -> Component:
     """What was erased from what, and what moved."""
     found = document(view)
+    if found.kind == "experiment":
+        return about_experiment(found)
     said = _about_report(found) if found.kind == "report" else _about_sweep(found)
     notes = [html.Li(note) for note in found.notes]
     sides: list[Any] = [
@@ -103,8 +108,17 @@ def _about_report(found: ReportDocument) -> list[tuple[str, Any]]:
         ("Facts", html.Bdi(f"{found.facts.name}, {found.facts.n:,} questions")),
         ("Attacks run", html.Bdi(", ".join(found.attacks) or "none")),
         ("Not run", html.Bdi(", ".join(skipped) or "nothing was left out")),
+        *_controls(found),
         ("Tensors", html.Span(contract_line(found), className=f"verdict {mark}")),
     ]
+
+
+def _controls(found: ReportDocument) -> list[tuple[str, Any]]:
+    """The same base erased elsewhere, and which of these moved what they were not to."""
+    if not found.controls:
+        return []
+    broken = [("Control", html.Span(line, className="verdict bad")) for line in broken_lines(found)]
+    return [("Controls", html.Bdi(", ".join(found.controls))), *broken]
 
 
 def _about_sweep(found: SweepDocument) -> list[tuple[str, Any]]:
@@ -127,19 +141,20 @@ def _chips(found: Document, codes: Sequence[str]) -> Component:
 
 
 def verdicts(view: View) -> Component:
-    """A row a language."""
+    """A row a language; below it one a control, in grey."""
     found = document(view)
     if found.kind != "report":
         return html.Div(className="state elsewhere")
-    looks = language_styles(found.languages)
-    head = html.Tr([html.Th(words, scope="col") for words in COLUMNS.values()])
+    looks, shown = language_styles(found.languages), columns(found)
+    head = html.Tr([html.Th(words, scope="col") for words in shown.values()])
     rows = [
-        html.Tr([_cell(name, row, looks[row["language"]].colour) for name in COLUMNS])
+        html.Tr(
+            [_cell(name, row, looks[row["language"]].colour) for name in shown],
+            className="control" if row["control"] else "",
+        )
         for row in verdict_rows(found)
     ]
-    table = html.Table([html.Thead(head), html.Tbody(rows)], className="verdicts")
-    said = {"aria-label": "Verdicts"}
-    return html.Div(table, className="table-wide", tabIndex=0, role="region", **said)
+    return wide_table(head, rows, label="Verdicts")
 
 
 def _cell(name: str, row: dict[str, Any], colour: str) -> Component:
@@ -154,19 +169,10 @@ def _cell(name: str, row: dict[str, Any], colour: str) -> Component:
 
 def rows_of(view: View) -> list[dict[str, Any]]:
     """The verdicts as they are exported."""
-    if of_kind(view, "report") is None:
+    found = of_kind(view, "report")
+    if found is None:
         return []
-    return [
-        {key: value for key, value in row.items() if key != "mark"}
-        for row in verdict_rows(document(view))
-    ]
-
-
-def verdict_code(view: View) -> str:
-    """The same rows in a notebook."""
-    return (
-        code_of(verdict_rows)(view).replace("figure = ", "rows = ").replace("figure.show()\n", "")
-    )
+    return [{name: row[name] for name in columns(found)} for row in verdict_rows(found)]
 
 
 # ---------------------------------------------------------------- the page
@@ -189,7 +195,7 @@ def _empty(view: View) -> Component:
     parts: list[Any] = [html.Strong("No report of an erasure in this folder yet")]
     for words, text in COMMANDS:
         parts += [html.P(words), shell.command(text.format(root=root_of(view)))]
-    end = "Files of 'verify' and 'sweep' are found here and up to two folders below."
+    end = "Files of 'verify', 'sweep' and 'experiment' are found here and up to two folders below."
     return html.Div([*parts, html.P(end)], className="state")
 
 
@@ -224,11 +230,11 @@ VERDICTS = PanelCard(
     reading=(
         "A word a language, and the shares that it rests on: of facts that the base knows, with "
         "95 % intervals. “Erased” means that no attack that was run beats chance, not that a fact "
-        "is gone."
+        "is gone. In grey the same base erased elsewhere, where that was verified too."
     ),
     show=verdicts,
     rows=rows_of,
-    code=verdict_code,
+    code=rows_code(verdict_rows),
     follows=(DOCUMENT.key,),
     height=240,
 )
@@ -248,7 +254,8 @@ ATTACKS = _figure(
     title="Attacks by language",
     reading=(
         "Each mark is an attack on facts that the base knows, the large one the best; grey dashes "
-        "are chance. A full mark beats its chance: the fact can still be had."
+        "are chance. A full mark beats its chance: the fact can still be had. Hollow grey marks "
+        "are the base erased elsewhere: the choice of layers matters where they lie apart."
     ),
 )  # fmt: skip
 
@@ -289,9 +296,12 @@ RELEARN = _figure(
 )  # fmt: skip
 
 #: Card → the kind of document that it is about; empty: any.
-SHOWN_FOR = {"about": "", "layers": "sweep"} | dict.fromkeys(
-    ("verdicts", "attacks", "accuracy", "matrix", "lens", "relearn"), "report"
-)
+SHOWN_FOR = {
+    "about": "",
+    "layers": "sweep",
+    **dict.fromkeys(("verdicts", "attacks", "accuracy", "matrix", "lens", "relearn"), "report"),
+    **dict.fromkeys((card.name for card in EXPERIMENT_CARDS), "experiment"),
+}
 
 PAGE = Page(
     path="/erasure",
@@ -299,7 +309,7 @@ PAGE = Page(
     order=10,
     lead="Are the facts gone, in every language, and would other layers have done as well?",
     controls=(DOCUMENT,),
-    cards=(ABOUT, VERDICTS, LAYERS, ATTACKS, ACCURACY, MATRIX, LENS, RELEARN),
+    cards=(ABOUT, VERDICTS, LAYERS, ATTACKS, ACCURACY, MATRIX, LENS, RELEARN, *EXPERIMENT_CARDS),
     layout=layout,
     without_run=True,
     stamp=stamp,

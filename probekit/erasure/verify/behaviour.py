@@ -93,7 +93,7 @@ class Behaviour:
         found = exact_known(self.facts, self.before.exact)
         return {code: tuple(f for f in facts if f in of_part) for code, facts in found.items()}
 
-    def table(self, *, seed: int = 0) -> dict[str, dict[str, dict[str, Any]]]:
+    def table(self) -> dict[str, dict[str, dict[str, Any]]]:
         """``{part: {language: …}}``: accuracy before and after, exact and by choice.
 
         ``before`` and ``after`` are over every fact, ``kept`` over those the base knows (absent
@@ -103,22 +103,23 @@ class Behaviour:
         for part in self.facts.parts:
             known = self.known(part)
             found[part] = {
-                code: self._cell(part, code, known.get(code, ()), seed=seed)
+                code: self._cell(part, code, known.get(code, ()))
                 for code in self.facts.where(part=part).languages
             }
         return found
 
-    def _cell(self, part: str, code: str, known: tuple[str, ...], *, seed: int) -> dict[str, Any]:
+    def _cell(self, part: str, code: str, known: tuple[str, ...]) -> dict[str, Any]:
         asked = self.facts.where(part=part, language=code)
-        chance, everything = chance_by_key(asked), {code: asked.facts}
+        everything = {code: asked.facts}
+        chance, luck = chance_by_key(asked), chance_by_key(asked, {code: known})
         cell: dict[str, Any] = {"n": len(asked.facts), "known": len(known)}
         for name, scores in (("before", self.before), ("after", self.after)):
             for kind, right in (("exact", scores.exact), ("choice", scores.correct)):
                 hits = by_key(self.facts, right)
-                cell[f"{name}_{kind}"] = shares_of(hits, chance, everything, seed=seed)[code]
+                cell[f"{name}_{kind}"] = shares_of(hits, chance, everything)[code]
         if known:
             hits = by_key(self.facts, self.after.exact)
-            cell["kept"] = shares_of(hits, chance, {code: known}, seed=seed)[code]
+            cell["kept"] = shares_of(hits, luck, {code: known})[code]
         return cell
 
 
@@ -138,11 +139,12 @@ def behaviour(
     return Behaviour(before, said(erased, facts, batch_tokens=tokens))
 
 
-def choice_attack(found: Behaviour, known: Known, *, seed: int = 0) -> dict[str, Any]:
+def choice_attack(found: Behaviour, known: Known) -> dict[str, Any]:
     """Facts whose right answer still ranks first among its choices, though it is not said."""
     closed = {code: _closed(found.facts, code, facts) for code, facts in known.items()}
-    hits, chance = by_key(found.facts, found.after.correct), chance_by_key(found.facts)
-    return {"by_language": shares_of(hits, chance, closed, seed=seed)}
+    chance = chance_by_key(found.facts.where(part="forget"), closed)
+    hits = by_key(found.facts, found.after.correct)
+    return {"by_language": shares_of(hits, chance, closed)}
 
 
 def _closed(facts: FactSet, code: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
@@ -178,12 +180,12 @@ def wrong_language(
         for code, facts_ in known.items()
         for fact in facts_
     }
-    counts = chance_by_key(asked)
-    chance = {key: max(value, counts[key]) for key, value in luck.items()}
+    counts = chance_by_key(asked, known)
+    chance = {key: max(value, counts.get(key, 0.0)) for key, value in luck.items()}
     tables = {
         name: w.table(seed=how.seed) for name, w in zip(("before", "after"), written, strict=True)
     }
-    return {"by_language": shares_of(after, chance, known, seed=how.seed), "written": tables}
+    return {"by_language": shares_of(after, chance, known), "written": tables}
 
 
 def fluency(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from probekit.erasure.verify.decoding import named
+from probekit.erasure.verify.patching import require_sound_hooks
 from probekit.erasure.verify.shares import Key, Known, by_key, chance_by_key, shares_of
 from probekit.erasure.working_copy import working_copy
 
@@ -77,18 +78,20 @@ def lens_attack(
 
     Parameters
     ----------
-    base, erased, facts
+    base, erased, facts, memory
         As everywhere; one question a fact and language.
-    known
-        Facts to forget that the base knows.
-    how
-        ``budget``: blocks that may be tried.
-    memory
-        Keeps what the base says.
+    known, how
+        Facts to forget that the base knows; ``budget``, blocks that may be tried.
+
+    Raises
+    ------
+    NumericalError
+        A block's own output, put back, changes what the erased model says.
     """
     forget, budget, tokens = facts.where(part="forget"), how.budget, how.batch_tokens
     others = [part for part in facts.parts if part != "forget"]
     own = with_head(erased, base)
+    require_sound_hooks(own, forget)
     before = memory.once("lens", base, lambda: named(base, forget), facts=forget).right
     after, first = named(own, forget, batch_tokens=tokens)
     n_blocks = base.anatomy.n_blocks
@@ -98,10 +101,11 @@ def lens_attack(
         blocks = best_blocks(rest.right.mean(axis=1), budget)
     n_choices = np.array([len(q.choices) for q in forget])
     hits, luck = any_of(after[list(blocks)], first[list(blocks)], n_choices)
-    chance: dict[Key, float] = {}
+    floor, chance = chance_by_key(forget, known), dict[Key, float]()
     for question, value in zip(forget, luck, strict=True):
-        chance[question.language, question.fact] = float(value)
-    found = shares_of(by_key(forget, hits), chance, known, seed=how.seed)
+        key = (question.language, question.fact)
+        chance[key] = max(float(value), floor.get(key, 0.0))
+    found = shares_of(by_key(forget, hits), chance, known)
     return {
         "blocks": list(blocks),
         "by_language": found,
@@ -113,7 +117,7 @@ def _recall(
     facts: FactSet, before: NDArray[np.bool_], after: NDArray[np.bool_], known: Known
 ) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """``{language: {before, after: [share a block]}}`` on known facts."""
-    chance = chance_by_key(facts)
+    chance = chance_by_key(facts, known)
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for name, rights in (("before", before), ("after", after)):
         for right in rights:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from probekit.erasure.exam import exact_right, exam_form
-from probekit.erasure.verify.shares import Key, Known, shares_of
+from probekit.erasure.verify.shares import Key, Known, chance_by_key, shares_of
 
 if TYPE_CHECKING:
     from probekit.erasure.memory import Memory
@@ -28,7 +28,7 @@ def paraphrase_attack(
 ) -> tuple[str, dict[str, Any] | None]:
     """Known facts answered in some other form in which the base answers them; why not, else.
 
-    ``chance`` of a fact is the sum of ``1 / choices`` over those forms, at most 1: what a guesser
+    ``chance`` of a fact is the sum of its chance over those forms, at most 1: what a guesser
     gets at best who may try each. A fact that the base answers in no other form is left out.
     """
     forget = facts.where(part="forget")
@@ -42,14 +42,14 @@ def paraphrase_attack(
 
     before = memory.once("forms", base, lambda: answers(base), facts=asked, settings=tokens)
     hits: dict[Key, bool] = {}
+    floor = chance_by_key(asked, known)
     chance: dict[Key, float] = {}
     for question, knew, says in zip(asked, before, answers(erased), strict=True):
         key = (question.language, question.fact)
         if knew:
             hits[key] = hits.get(key, False) or bool(says)
-            luck = 1 / len(question.choices) if question.choices else 0.0
-            chance[key] = min(1.0, chance.get(key, 0.0) + luck)
-    found = shares_of(hits, chance, known, seed=how.seed)
+            chance[key] = min(1.0, chance.get(key, 0.0) + floor.get(key, 0.0))
+    found = shares_of(hits, chance, known)
     if not found:
         return "the base answers none of its known facts in another form", None
     return "", {"by_language": found, "forms": forms}

@@ -165,13 +165,13 @@ def _probe(
         return hits_of(made, lesson, lesson.test)
 
     luck = np.mean([hits(lesson.shuffled(how.seed + n)) for n in range(how.n_permutations)], axis=0)
-    control = _by_language(asked, luck)
-    floor = {k: max(v, control.get(k[0], 0.0)) for k, v in chance_by_key(facts).items()}
+    control, forget = _by_language(asked, luck), facts.where(part="forget")
+    floor = {k: max(v, control.get(k[0], 0.0)) for k, v in chance_by_key(forget, known).items()}
     told = hits(lesson.targets[lesson.train])
     right = {(q.language, q.fact): bool(ok) for q, ok in zip(asked, told, strict=True)}
     return {
         "block": block,
-        "by_language": shares_of(right, floor, known, seed=how.seed),
+        "by_language": shares_of(right, floor, known),
         "control": control,
         "train_accuracy": float(halves[block]),
     }

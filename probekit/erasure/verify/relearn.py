@@ -63,11 +63,11 @@ def relearn_attack(
     times the languages relearnt in.
     """
     asked = facts.where(part="forget")
-    chance, matrix = chance_by_key(asked), {}
+    chance, matrix = chance_by_key(asked, known), {}
     for code in languages:
         taught = relearnt(erased, facts.where(part="relearn", language=code), how)
         hits = by_key(asked, exact_right(taught, asked, batch_tokens=how.batch_tokens))
-        matrix[code] = shares_of(hits, chance, known, seed=how.seed)
+        matrix[code] = shares_of(hits, chance, known)
     best = {
         code: best_of([row[code] for row in matrix.values() if code in row])
         for code in known

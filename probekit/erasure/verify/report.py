@@ -64,9 +64,22 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Contract kept, no language leaks, and in one at least something could be shown."""
+        """Contract kept, no language leaks, something could be shown, and no doubt is left.
+
+        A language whose facts the base does not know proves nothing and is no doubt; one in which
+        half of the known facts could still be there is.
+        """
         decided = any(verdict.word != "undecided" for verdict in self.verdicts.values())
-        return self.contract_ok and decided and not self.leaks
+        return self.contract_ok and decided and not self.leaks and not self.doubts
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Languages whose facts are neither shown to be had nor shown to be gone."""
+        return tuple(
+            code
+            for code, verdict in self.verdicts.items()
+            if verdict.word == "undecided" and verdict.at_most is not None
+        )
 
     @property
     def matrix(self) -> dict[str, Any]:
@@ -134,34 +147,28 @@ class Report:
             yield Text(line)
 
     def _beside(self) -> Iterator[Any]:
-        """A row a control: what it leaves answered, language by language, and its words."""
+        """A row a control: what it leaves answered, its words and its best attack, by language."""
         from rich.table import Table
         from rich.text import Text
 
         controls = self.record.get("controls", {})
         if not controls:
             return
-        yield Text("the same base erased elsewhere: share still answered, verdict")
+        yield Text("the same base erased elsewhere: share still answered, verdict, best attack")
         table = Table(box=None, padding=(0, 1), header_style="bold")
         for name in ("control", *self.verdicts):
             table.add_column(name)
         for name, found in controls.items():
-            kept, words = found["kept"]["forget"], found["verdicts"]
-            told = [f"{_cell(kept.get(code))} {words[code]}".strip() for code in self.verdicts]
-            table.add_row(name, *told)
+            table.add_row(Text(name), *(Text(_told(found, code)) for code in self.verdicts))
         yield table
+        for name, found in controls.items():
+            contract = found.get("contract")
+            if contract is not None and not contract["ok"]:
+                yield Text(f"control {name}: {contract_words(contract)}")
 
     def contract_line(self) -> str:
         """Contract in a line."""
-        found = self.record["contract"]
-        n, moved = found["n_tensors"], len(found["moved"])
-        if not found["checked"]:
-            return f"contract not checked (no selection given): {moved} of {n} tensors moved"
-        if found["ok"]:
-            return f"contract kept: {moved} of {n} tensors moved, all selected"
-        first = (*found["extra"], *found["missing"])[0]
-        count = len(found["extra"]) + len(found["missing"])
-        return f"contract BROKEN: {count} of {n} tensors moved or are missing (first: {first})"
+        return contract_words(self.record["contract"])
 
     def notes(self) -> list[str]:
         """Attacks that were run, those that were not and why, and how to read the table."""
@@ -182,6 +189,26 @@ class Report:
     def __str__(self) -> str:
         words = "; ".join(f"{code}: {verdict}" for code, verdict in self.verdicts.items())
         return f"{self.contract_line()}. {words}"
+
+
+def contract_words(found: Mapping[str, Any]) -> str:
+    """Which tensors moved, against those that were to, in a line."""
+    n, moved = found["n_tensors"], len(found["moved"])
+    if not found["checked"]:
+        return f"contract not checked (no selection given): {moved} of {n} tensors moved"
+    if found["ok"]:
+        return f"contract kept: {moved} of {n} tensors moved, all selected"
+    first = (*found["extra"], *found["missing"])[0]
+    count = len(found["extra"]) + len(found["missing"])
+    return f"contract BROKEN: {count} of {n} tensors moved or are missing (first: {first})"
+
+
+def _told(control: Mapping[str, Any], code: str) -> str:
+    """A control in one language: share, word, best attack."""
+    kept, word = control["kept"]["forget"].get(code), control["verdicts"].get(code, "")
+    best = control.get("judged", {}).get(code, {}).get("best_attack")
+    tried = f"; {best['name']} {_cell(best)}, chance {best['chance']:.2f}" if best else ""
+    return f"{_cell(kept)} {word}{tried}".strip()
 
 
 def _cell(cell: Mapping[str, Any] | None) -> str:

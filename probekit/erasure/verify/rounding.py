@@ -62,7 +62,7 @@ def rounding_attack(
 ) -> dict[str, Any]:
     """Known facts that the rounded erased model answers; beside them the rounded base."""
     asked = facts.where(part="forget")
-    chance, shape = chance_by_key(asked), (how.bits, how.group, how.batch_tokens)
+    chance, shape = chance_by_key(asked, known), (how.bits, how.group, how.batch_tokens)
 
     def answers(subject: Subject) -> Any:
         made = rounded_subject(subject, bits=how.bits, group=how.group)
@@ -72,7 +72,4 @@ def rounding_attack(
         "base": memory.once("rounded", base, lambda: answers(base), facts=asked, settings=shape),
         "by_language": answers(erased),
     }
-    return {
-        name: shares_of(by_key(asked, right), chance, known, seed=how.seed)
-        for name, right in sides.items()
-    }
+    return {name: shares_of(by_key(asked, right), chance, known) for name, right in sides.items()}

@@ -22,6 +22,7 @@ from probekit.erasure.verify.behaviour import (
     plain_texts,
     wrong_language,
 )
+from probekit.erasure.verify.beside import control_record, kept_shares
 from probekit.erasure.verify.damage import damage
 from probekit.erasure.verify.lens import lens_attack
 from probekit.erasure.verify.paraphrase import paraphrase_attack
@@ -93,7 +94,7 @@ def verify(
     beside = work.beside(controls or {})
     allowed = allowed_names(base, selection, record, check_weights=check_weights)
     made = work.report(allowed, wanted, held_out=sides[1])
-    found = {name: each.control(name, wanted) for name, each in beside.items()}
+    found = {name: each.control(name, wanted, controls) for name, each in beside.items()}
     return Report({**made.record, "controls": found}) if found else made
 
 
@@ -149,18 +150,18 @@ class _Work:
             _check_pair(self.base, work.erased, self.facts)
         return found
 
-    def control(self, name: str, wanted: tuple[str, ...]) -> dict[str, Any]:
-        """What is shown of a control: its shares and words, not every table behind them."""
+    def control(self, name: str, wanted: tuple[str, ...], controls: Any) -> dict[str, Any]:
+        """What is shown of a control: every check's numbers, not every table behind them."""
         self.told.say(f"control {name}")
+        allowed = allowed_names(self.base, None, getattr(controls[name], "record", None))
+        contract = contract_of(self.base, self.erased, allowed, memory=self.memory)
         found = self.run(wanted)
-        kept = {
-            part: {code: cell["kept"] for code, cell in cells.items() if "kept" in cell}
-            for part, cells in found["behaviour"].items()
-        }
+        kept = kept_shares(found["behaviour"], "kept")
         attacks = {key: done["by_language"] for key, done in found["attacks"].items()}
-        words = judge(kept["forget"], kept.get("retain", {}), attacks, damage=self.how.damage)
-        verdicts = {code: str(word) for code, word in words.items()}
-        return {"kept": kept, "attacks": attacks, "verdicts": verdicts}
+        words = judge(
+            kept["forget"], kept.get("retain", {}), attacks, how=self.how, fluency=found["fluency"]
+        )
+        return control_record(found, words, contract)
 
     def run(self, wanted: tuple[str, ...]) -> dict[str, Any]:
         """Everything but the contract."""
@@ -179,7 +180,7 @@ class _Work:
                 else:
                     attacks[name] = done
         found: dict[str, Any] = {
-            "behaviour": answers.table(seed=self.how.seed),
+            "behaviour": answers.table(),
             "known": {code: list(facts) for code, facts in known.items()},
             "fluency": fluency(self.pair, texts, self.how, memory=self.memory),
             "attacks": attacks,
@@ -197,9 +198,9 @@ class _Work:
             none = ("the base knows no fact to forget", None)
             return {name: lambda: none for name in CHECKS if name != "damage"}
         every: dict[str, Any] = {"known": known, "how": how, "memory": self.memory}
-        pair, seed = self.pair, how.seed
+        pair = self.pair
         return {
-            "choices": lambda: ("", choice_attack(answers, known, seed=seed)),
+            "choices": lambda: ("", choice_attack(answers, known)),
             "paraphrase": lambda: paraphrase_attack(*pair, self.facts, **every),
             "language": lambda: ("", wrong_language(pair, asked, **every)),
             "lens": lambda: ("", lens_attack(*pair, asked, **every)),
@@ -252,7 +253,7 @@ def _record(
     forget = {code: cell.get("kept", {}) for code, cell in table["forget"].items()}
     retain = {c: cell["kept"] for c, cell in table.get("retain", {}).items() if "kept" in cell}
     attacks = {name: done["by_language"] for name, done in found["attacks"].items()}
-    verdicts = judge(forget, retain, attacks, damage=work.how.damage)
+    verdicts = judge(forget, retain, attacks, how=work.how, fluency=found["fluency"])
     columns = {
         code: {key: cell[key] for key in ("before_exact", "after_exact", "kept") if key in cell}
         for code, cell in table["forget"].items()

@@ -32,7 +32,14 @@ class VerifySettings:
         Blocks that the lens attack may try: a fact counts where any of them gives it away.
     damage
         Retained accuracy (absolute) that may be lost before a language counts as damaged; the
-        interval must exclude no loss as well.
+        interval must exclude no loss as well. Less than that lost of the facts to forget is no
+        effect.
+    damage_nats
+        Rise of the loss on retained prompts, in nats a token, that may come before a language
+        counts as damaged; the interval must exclude a smaller one.
+    tolerance
+        Share of the facts that may still be known (the end of the 95 % interval, corrected for
+        guessing, of the question and of every attack) where a language is called erased.
     max_new_tokens
         Length of a written answer.
     relearn_steps, relearn_lr
@@ -51,6 +58,8 @@ class VerifySettings:
 
     budget: int = 3
     damage: float = 0.1
+    damage_nats: float = 0.5
+    tolerance: float = 0.5
     max_new_tokens: int = 16
     relearn_steps: int = 20
     relearn_lr: float = 5e-5
@@ -66,9 +75,10 @@ class VerifySettings:
         whole = ("budget", "max_new_tokens", "relearn_steps", "group", "n_permutations")
         for name in (*whole, "batch_tokens", "bits"):
             require_whole(name, getattr(self, name))
-        for name in ("relearn_lr", "ridge"):
+        for name in ("relearn_lr", "ridge", "damage_nats"):
             require_above_zero(name, getattr(self, name))
         require_share("damage", self.damage)
+        require_share("tolerance", self.tolerance)
         require_one_of("bits", str(self.bits), ("2", "3", "4", "8"))
 
     @classmethod

@@ -1,6 +1,7 @@
 """Shares of facts beside their chance: every attack is told by these numbers.
 
-Facts are the units. An interval is a bootstrap over facts, Clopper and Pearson's where all agree.
+Facts are the units. Intervals are Clopper and Pearson's; chance is the larger of ``1 / choices``
+and what the commonest answer of a relation gets (:func:`probekit.facts.guessing`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import binom
 
-from probekit.facts.intervals import mean_interval
+from probekit.errors import InputError
+from probekit.facts.guessing import guessing
+from probekit.facts.intervals import exact_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +29,7 @@ Key = tuple[str, str]  # language, fact
 Known = dict[str, tuple[str, ...]]  # language: facts
 
 
-def share(values: Sequence[float], chance: Sequence[float], *, seed: int = 0) -> dict[str, Any]:
+def share(values: Sequence[float], chance: Sequence[float]) -> dict[str, Any]:
     """Share of facts with its interval, what chance gives, and whether it is above that.
 
     ``p_value`` is ``P(X ≥ hits)`` of a binomial with the mean chance, one-sided (conservative where
@@ -42,12 +45,16 @@ def share(values: Sequence[float], chance: Sequence[float], *, seed: int = 0) ->
     Raises
     ------
     InputError
-        No fact.
+        No fact, or one that is neither right nor wrong.
     """
     hits = np.asarray(values, dtype=np.float64)
-    low, high = mean_interval(hits, seed=seed)
+    if not len(hits) or not np.isin(hits, (0.0, 1.0)).all():
+        msg = f"share needs facts that are right (1) or wrong (0). Got {list(values)[:3]} instead."
+        raise InputError(msg)
+    n_hits = int(hits.sum())
+    low, high = exact_interval(n_hits, len(hits))
     luck = float(np.mean(chance))
-    p_value = float(binom.sf(round(hits.sum()) - 1, len(hits), luck))
+    p_value = float(binom.sf(n_hits - 1, len(hits), luck))
     return {
         "n": len(hits),
         "success": float(hits.mean()),
@@ -66,6 +73,15 @@ def best_of(cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {**best, "p_value": p_value, "above": p_value <= ALPHA}
 
 
+def left(cell: dict[str, Any]) -> float:
+    """Most that can still be known, corrected for guessing: ``(high − chance) / (1 − chance)``.
+
+    ``high`` ends the 95 % interval. In [0, 1]; 1 where chance is 1.
+    """
+    room = 1 - cell["chance"]
+    return 1.0 if room <= 0 else min(1.0, max(0.0, (cell["high"] - cell["chance"]) / room))
+
+
 def can_show(n: int, chance: float) -> bool:
     """Whether ``n`` of ``n`` right would beat chance: fewer facts can prove nothing."""
     return n > 0 and chance**n <= ALPHA
@@ -80,9 +96,11 @@ def by_key(facts: FactSet, right: NDArray[np.bool_]) -> dict[Key, bool]:
     return found
 
 
-def chance_by_key(facts: FactSet) -> dict[Key, float]:
-    """``1 / choices`` of every fact, 0 where it is open."""
-    return {(q.language, q.fact): 1 / len(q.choices) if q.choices else 0.0 for q in facts}
+def chance_by_key(facts: FactSet, known: Known | None = None) -> dict[Key, float]:
+    """Chance of who knows a relation's answers alone; over the known facts where given."""
+    if known is None:
+        return guessing(facts)
+    return guessing(facts, among={(code, fact) for code, own in known.items() for fact in own})
 
 
 def exact_known(facts: FactSet, exact: NDArray[np.bool_]) -> Known:
@@ -98,13 +116,11 @@ def shares_of(
     hits: Mapping[Key, float],
     chance: Mapping[Key, float],
     known: Known,
-    *,
-    seed: int = 0,
 ) -> dict[str, dict[str, Any]]:
     """:func:`share` of the known facts of every language that has some."""
     found = {}
     for code, facts in known.items():
         keys = [(code, fact) for fact in facts if (code, fact) in hits]
         if keys:
-            found[code] = share([hits[k] for k in keys], [chance[k] for k in keys], seed=seed)
+            found[code] = share([hits[k] for k in keys], [chance[k] for k in keys])
     return found
