@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 import colorsys
 import re
+import threading
 from dataclasses import dataclass
 from functools import cache
+from html import unescape
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -39,6 +41,26 @@ _SCALED = frozenset({"heatmap", "contour", "histogram2d"})
 _TAG = re.compile(r"<[^>]*>")
 #: Never recoloured: scales are read against their own bar, texts are not colours.
 _NOT_COLOURS = frozenset({"colorscale", "text", "hovertext", "customdata", "x", "y", "z", "name"})
+
+
+_first, _prepared = threading.Lock(), threading.Event()
+
+
+def prepare() -> None:
+    """Let plotly make what all figures share, before two threads ask for it at one moment.
+
+    Its templates are read lazily and by no more than one thread: drawn for the first time by
+    several, figures fail or lack their style.
+    """
+    if _prepared.is_set():
+        return
+    with _first:
+        import plotly.graph_objects as go
+
+        from probekit.figures.theme import style
+
+        style(go.Figure(go.Scatter(y=[0])), title="", caption="", height=400)
+        _prepared.set()
 
 
 @dataclass(frozen=True)
@@ -91,7 +113,7 @@ def dress(
 
 def words(text: str) -> str:
     """Plotly's little HTML as plain text."""
-    return " ".join(_TAG.sub(" ", text or "").split())
+    return unescape(" ".join(_TAG.sub(" ", text or "").split()))
 
 
 def template(theme: Theme) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from probekit.ablation.result import AblationResult
 from probekit.ablation.settings import AblationSettings
 from probekit.ablation.zeroing import NeuronSet, as_sets, random_like, size
 from probekit.capture import PassSettings, tokenize
-from probekit.capture.engine import Progress, Silent
+from probekit.capture.engine import Progress
+from probekit.capture.notebook_progress import standing
 from probekit.errors import InputError, LanguageError
 from probekit.measures.resampling import bootstrap_weights, percentile_band
 from probekit.sites import ABLATED, DRAW, LANGUAGE
@@ -57,7 +58,7 @@ def ablate(
     neurons_by_language
         Language code → pairs ``(block, neuron)``; a language without neurons changes nothing.
     progress
-        Told how far it is.
+        Told how far it is. Unless given, a notebook shows a bar and anything else nothing.
     **settings
         Fields of :class:`AblationSettings`, such as ``limit``, ``controls=3`` and ``seed=0``.
 
@@ -79,7 +80,8 @@ def ablate(
     units = spread_units(corpus.units, how.limit or _default_limit(subject))
     chosen = corpus.select(units=units)
     scored = _scored(subject, chosen, how)
-    losses = _Reader(subject, scored, how, progress or Silent()).read_all(sets, width)
+    with standing(progress) as told:
+        losses = _Reader(subject, scored, how, told).read_all(sets, width)
     return AblationResult(_tabulate(subject, chosen, scored, losses=losses, sets=sets, how=how))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from probekit.figures.neuron_parts import who
+from probekit.figures.text import plain, plain_labels, sentence
 from probekit.figures.theme import style
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def ablation(run: Run) -> go.Figure:
     found = saved_ablation(run)
     if found is not None:
         return ablation_table(found)
-    said = f"{who(run)} · no ablation was saved: probekit ablate {run.folder.name} --save"
+    said = f"{who(run)} · no ablation was saved: probekit ablate {plain(run.folder.name)} --save"
     title = "What zeroing a language's neurons costs"
     figure = style(go.Figure(), title=title, caption=said, height=160)
     figure.update_xaxes(visible=False)
@@ -54,10 +55,12 @@ def ablation_table(result: AblationResult) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             z=excess,
-            x=list(result.languages),
+            x=plain_labels(result.languages),
             y=[
                 f"{code} ({int(n)})"
-                for code, n in zip(result.ablated, data["n_neurons"].to_numpy(), strict=True)
+                for code, n in zip(
+                    plain_labels(result.ablated), data["n_neurons"].to_numpy(), strict=True
+                )
             ],
             text=_ablation_hover(result),
             hovertemplate="neurons of %{y}, texts in %{x}<br>%{text}<extra></extra>",
@@ -72,9 +75,9 @@ def ablation_table(result: AblationResult) -> go.Figure:
     figure.update_yaxes(autorange="reversed", title="neurons zeroed (how many)")
     attrs = data.attrs
     caption = (
-        f"{attrs['model']} · change of log-perplexity beyond that of as many random neurons of the "
-        f"same blocks ({attrs['controls']} draws)<br>{attrs['n_units']} units, "
-        f"{attrs['n_scored_total']} tokens · {attrs['interval']} (hover)"
+        f"{sentence(attrs['model'])} · change of log-perplexity beyond that of as many random "
+        f"neurons of the same blocks ({attrs['controls']} draws)<br>{attrs['n_units']} units, "
+        f"{attrs['n_scored_total']} tokens · {sentence(attrs['interval'])} (hover)"
     )
     height = 280 + 24 * len(result.ablated)
     figure = style(
@@ -85,13 +88,14 @@ def ablation_table(result: AblationResult) -> go.Figure:
 
 
 def _ablation_hover(result: AblationResult) -> list[list[str]]:
-    rows = iter(result.table())
+    rows, units = iter(result.table()), result.data.attrs["n_units"]
+    tokens = [int(n) for n in result.data["n_scored"].to_numpy()]
 
-    def told(row: dict[str, float]) -> str:
+    def told(row: dict[str, float], n: int) -> str:
         parts = [
             f"{name}: {row[name]:+.3f} [{row[f'{name}_low']:+.3f}, {row[f'{name}_high']:+.3f}]"
             for name in ("excess", "change", "random")
         ]
-        return "<br>".join(parts)
+        return "<br>".join([*parts, f"n = {units} units, {n} tokens"])
 
-    return [[told(next(rows)) for _ in result.languages] for _ in result.ablated]
+    return [[told(next(rows), n) for n in tokens] for _ in result.ablated]

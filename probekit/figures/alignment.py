@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from probekit.errors import InputError, RunError
 from probekit.figures.lines import add_curve, add_level
+from probekit.figures.scales import null_scale
+from probekit.figures.text import model_of, plain_labels, sentence
 from probekit.figures.theme import BLUE, GREEN, ORANGE, PURPLE, VERMILION, layer_axis, style
 
 if TYPE_CHECKING:
@@ -30,13 +32,15 @@ PAIR_TABLES = {
 }
 
 
-def retrieval_by_layer(run: Run) -> go.Figure:
+def retrieval_by_layer(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
     """P@1, CSLS and MEXA by layer, and mutual nearest neighbours, with intervals and chance.
 
     Parameters
     ----------
     run
         A run with the analysis ``alignment``.
+    region
+        Blocks to mark.
 
     Raises
     ------
@@ -53,10 +57,11 @@ def retrieval_by_layer(run: Run) -> go.Figure:
     curve(figure, data, "mutual_knn_mean", name=f"mutual kNN (k = {k})", colour=GREEN, row=2)
     level(figure, layers, data.attrs["mutual_knn_chance"], name="chance (k/(n−1))", row=2)
     said = f"cosine of pooled vectors · CSLS and mutual kNN with k = {k} · ties are misses"
-    return by_layer(figure, title="Do translations find each other?", caption=about(run, said))
+    title = "Do translations find each other?"
+    return by_layer(figure, title=title, caption=about(run, said), region=region)
 
 
-def agreement_by_layer(run: Run) -> go.Figure:
+def agreement_by_layer(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
     """Centred cosine and ANC by layer against 0, and Procrustes disparity against its chance.
 
     Raises
@@ -76,7 +81,8 @@ def agreement_by_layer(run: Run) -> go.Figure:
         "centred cosine: translations minus other units · ANC: mean correlation per dimension"
         f"<br>Procrustes on {int(data.attrs['procrustes_units'])} units; lower is more alike"
     )
-    return by_layer(figure, title="Do translations say the same?", caption=about(run, said))
+    title = "Do translations say the same?"
+    return by_layer(figure, title=title, caption=about(run, said), region=region)
 
 
 def alignment_pairs(run: Run, *, layer: int | None = None, measure: str = "p_at_1") -> go.Figure:
@@ -108,18 +114,21 @@ def alignment_pairs(run: Run, *, layer: int | None = None, measure: str = "p_at_
     layer = chosen_layer(data, best if layer is None else layer)
     table = data[measure].sel(layer=layer).to_numpy()
     off = ~np.eye(len(table), dtype=bool)
-    figure = go.Figure(_heatmap(run, table, name=PAIR_TABLES[measure]))
+    chance = _chance(data, measure, layer=layer)
+    less = measure == "procrustes"
+    shown = table[off]
+    scale = null_scale(float(shown.min()), float(shown.max()), null=chance, less_is_more=less)
+    figure = go.Figure(_heatmap(run, table, name=PAIR_TABLES[measure], scale=scale))
     figure.update_xaxes(constrain="domain", showgrid=False)
     figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain", showgrid=False)
-    chance = _chance(data, measure, layer=layer)
-    said = f"mean over pairs {table[off].mean():.3f} · chance {chance:.3f}"
+    said = f"mean over pairs {table[off].mean():.3f} · lightest colour: chance ({chance:.3f})"
     title = f"{PAIR_TABLES[measure]} at {layer_name(layer)}, from row to column"
     figure = style(figure, title=title, caption=about(run, said, interval=False), height=560)
     figure.update_layout(hovermode="closest")
     return figure
 
 
-def _heatmap(run: Run, table: np.ndarray, *, name: str) -> go.Heatmap:
+def _heatmap(run: Run, table: np.ndarray, *, name: str, scale: dict[str, Any]) -> go.Heatmap:
     """Draw all pairs but those of a language with itself, which would stretch the scale."""
     import plotly.graph_objects as go
 
@@ -127,14 +136,14 @@ def _heatmap(run: Run, table: np.ndarray, *, name: str) -> go.Heatmap:
         [None if a == b else value for b, value in enumerate(row)]
         for a, row in enumerate(table.tolist())
     ]
-    codes = list(run.languages)
+    codes = plain_labels(run.languages)
     return go.Heatmap(
         z=shown,
         x=codes,
         y=codes,
-        colorscale="Viridis",
         colorbar={"title": name},
         hovertemplate=f"%{{y}} → %{{x}}: %{{z:.3f}}, n = {units_of(run)}<extra></extra>",
+        **scale,
     )
 
 
@@ -179,9 +188,11 @@ def panels(data: xr.Dataset, titles: Sequence[str]) -> tuple[go.Figure, list[int
     return figure, layers
 
 
-def by_layer(figure: go.Figure, *, title: str, caption: str) -> go.Figure:
+def by_layer(
+    figure: go.Figure, *, title: str, caption: str, region: Sequence[int] = ()
+) -> go.Figure:
     """Style panels, with the legend above their titles."""
-    figure = style(figure, title=title, caption=caption, height=680)
+    figure = style(figure, title=title, caption=caption, height=680, region=region)
     figure.update_layout(margin={"t": 112}, legend={"y": 1.05}, title={"y": 0.97, "yanchor": "top"})
     return figure
 
@@ -240,15 +251,15 @@ def about(run: Run, said: str, *, interval: bool = True) -> str:
     corpus, how = run.manifest.corpus, run.manifest.estimators
     after = how.get("after", "none")
     return (
-        f"{run.manifest.model['id']} · {corpus['n_units']} units × "
-        f"{len(corpus['languages'])} languages · {how['pooling']} over content tokens"
-        + (f" · after {after}" if after != "none" else "")
+        f"{model_of(run)} · {corpus['n_units']} units × "
+        f"{len(corpus['languages'])} languages · {sentence(how['pooling'])} over content tokens"
+        + (f" · after {sentence(after)}" if after != "none" else "")
         + (f" · interval: {how['bootstrap']} bootstrap resamples of units" if interval else "")
         + f"<br>{said}"
     )
 
 
-FIGURES: dict[str, Callable[[Run], go.Figure]] = {
+FIGURES: dict[str, Callable[..., go.Figure]] = {
     "retrieval": retrieval_by_layer,
     "agreement": agreement_by_layer,
     "alignment_pairs": alignment_pairs,

@@ -13,7 +13,8 @@ import numpy as np
 from probekit.errors import InputError
 from probekit.figures.lines import add_curve, add_level
 from probekit.figures.scales import null_scale
-from probekit.figures.theme import BLUE, ORANGE, PURPLE, layer_axis, style
+from probekit.figures.text import plain, plain_labels, sentence
+from probekit.figures.theme import BLUE, ORANGE, PURPLE, head_room, layer_axis, style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,10 +59,12 @@ WORDS: dict[str, str] = {
 
 def words(key: str) -> str:
     """A measure in words: ``cka/mean`` is CKA."""
-    return WORDS.get(key, key.replace("/", ": ").replace("_", " "))
+    return WORDS.get(key) or plain(key.replace("/", ": ").replace("_", " "), longest=60)
 
 
-def comparison_by_layer(comparison: RunComparison, *, measure: str = "cka/mean") -> go.Figure:
+def comparison_by_layer(
+    comparison: RunComparison, *, measure: str = "cka/mean", region: Sequence[int] = ()
+) -> go.Figure:
     """Both runs by layer with their intervals; below, ``b − a`` with its own, against zero.
 
     Parameters
@@ -70,6 +73,8 @@ def comparison_by_layer(comparison: RunComparison, *, measure: str = "cka/mean")
         Of two runs: ``a.diff(b)``.
     measure
         A key of ``comparison.differences``.
+    region
+        Blocks of the first run to mark.
 
     Raises
     ------
@@ -79,7 +84,7 @@ def comparison_by_layer(comparison: RunComparison, *, measure: str = "cka/mean")
     from plotly.subplots import make_subplots
 
     found, name = comparison[measure], words(measure)
-    titles = (name, f"{name}: {comparison.b.name} − {comparison.a.name}")
+    titles = (name, f"{name}: {_minus(comparison)}")
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12, subplot_titles=titles
     )
@@ -89,26 +94,28 @@ def comparison_by_layer(comparison: RunComparison, *, measure: str = "cka/mean")
             figure,
             x,
             band.value,
-            name=run.name,
+            name=plain(run.name),
             colour=colour,
             interval=(band.low, band.high),
             n=run.n_units,
             cell={"row": 1, "col": 1},
         )
-    _add_change(figure, x, found)
+    _add_change(figure, x, found, n=_units(comparison))
     axis = layer_axis(list(range(-1, comparison.a.n_blocks)))
     figure.update_xaxes({key: value for key, value in axis.items() if key != "title"})
     figure.update_xaxes(title=_axis_title(comparison), row=2, col=1)
     figure.update_annotations(font_size=13, x=0, xanchor="left")
-    figure = style(
-        figure, title=f"{name} of two runs", caption=_caption(comparison, found), height=620
-    )
-    figure.update_layout(showlegend=True)
-    return figure
+    title, said = f"{name} of two runs", _caption(comparison, found)
+    figure = style(figure, title=title, caption=said, height=620, region=region)
+    return head_room(figure.update_layout(showlegend=True))
 
 
 def comparison_by_language(
-    comparison: RunComparison, *, measure: str = "cka/mean", languages: Sequence[str] = ()
+    comparison: RunComparison,
+    *,
+    measure: str = "cka/mean",
+    languages: Sequence[str] = (),
+    region: Sequence[int] = (),
 ) -> go.Figure:
     """``b − a`` by language and layer; a dot where it differs beyond the joint interval.
 
@@ -118,6 +125,8 @@ def comparison_by_language(
         As of :func:`comparison_by_layer`; the measure must be one by language.
     languages
         Those to show; all that are shared by default.
+    region
+        Blocks of the first run to mark.
 
     Raises
     ------
@@ -126,23 +135,18 @@ def comparison_by_language(
     """
     import plotly.graph_objects as go
 
-    found = comparison[measure]
-    if found.by_language is None:
-        having = [key for key, each in comparison.differences.items() if each.by_language]
-        msg = f"{measure!r} has no table by language (these do: {', '.join(having) or 'none'})."
-        raise InputError(msg)
+    found, table = comparison[measure], _by_language(comparison, measure)
     shown = [code for code in comparison.languages if not languages or code in languages]
     at = [comparison.languages.index(code) for code in shown]
-    z = found.by_language.change.value[:, at].T
-    most = float(np.abs(z).max(initial=0.0)) or 1.0
+    most = float(np.abs(table.change.value[:, at]).max(initial=0.0)) or 1.0
     figure = go.Figure(
         go.Heatmap(
-            z=z,
+            z=table.change.value[:, at].T,
             x=comparison.layers(measure),
-            y=shown,
-            text=np.where(found.by_language.differs[:, at].T, "•", "").tolist(),
+            y=plain_labels(shown),
+            text=np.where(table.differs[:, at].T, "•", "").tolist(),
             texttemplate="%{text}",
-            customdata=_told(found.by_language, at),
+            customdata=_told(table, at, n=_units(comparison)),
             hovertemplate="%{y}, layer %{x:.3~g}: %{customdata}<extra></extra>",
             colorbar={"title": f"{words(measure)}, b − a"},
             **null_scale(-most, most, null=0.0),
@@ -151,21 +155,30 @@ def comparison_by_language(
     axis = layer_axis(list(range(-1, comparison.a.n_blocks)))
     figure.update_xaxes({**axis, "title": _axis_title(comparison)})
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    title = f"{words(measure)} by language: {comparison.b.name} − {comparison.a.name}"
-    note = _caption(comparison, found, by_language=True)
-    figure = style(figure, title=title, caption=note, height=180 + 26 * len(shown))
-    figure.update_layout(hovermode="closest")
-    return figure
+    title = f"{words(measure)} by language: {_minus(comparison)}"
+    note, look = _caption(comparison, found, by_language=True), {"hover": "closest"}
+    height = 180 + 26 * len(shown)
+    return style(figure, title=title, caption=note, height=height, region=region, **look)
 
 
-def _add_change(figure: go.Figure, x: list[float], found: Difference) -> None:
+def _by_language(comparison: RunComparison, measure: str) -> ByLanguage:
+    table = comparison[measure].by_language
+    if table is None:
+        having = [key for key, each in comparison.differences.items() if each.by_language]
+        msg = f"{measure!r} has no table by language (these do: {', '.join(having) or 'none'})."
+        raise InputError(msg)
+    return table
+
+
+def _add_change(figure: go.Figure, x: list[float], found: Difference, *, n: str) -> None:
     """The difference, zero, and full points where it differs jointly."""
     import plotly.graph_objects as go
 
     cell = {"row": 2, "col": 1}
     change = found.change
     interval = (change.low, change.high)
-    add_curve(figure, x, change.value, name="b − a", colour=PURPLE, interval=interval, cell=cell)
+    look: dict[str, Any] = {"name": "b − a", "colour": PURPLE, "cell": cell}
+    add_curve(figure, x, change.value, interval=interval, n=n, **look)
     add_level(figure, x, np.zeros(len(x)), name="no difference", cell=cell)
     at = np.flatnonzero(found.differs)
     if len(at):
@@ -183,11 +196,13 @@ def _add_change(figure: go.Figure, x: list[float], found: Difference) -> None:
         )
 
 
-def _told(table: ByLanguage, at: list[int]) -> list[list[str]]:
-    """``+0.031 [+0.012, +0.050], 0.4 → 0.431`` for every cell."""
+def _told(table: ByLanguage, at: list[int], *, n: str) -> list[list[str]]:
+    """``+0.031 [+0.012, +0.050], 0.4 → 0.431, n = 12`` for every cell."""
     parts = [np.asarray(part)[:, at].T for part in (*table.change, table.a.value, table.b.value)]
     told = np.vectorize(
-        lambda value, low, high, a, b: f"{value:+.3f} [{low:+.3f}, {high:+.3f}], {a:.3f} → {b:.3f}"
+        lambda value, low, high, a, b: (
+            f"{value:+.3f} [{low:+.3f}, {high:+.3f}], {a:.3f} → {b:.3f}, n = {n}"
+        )
     )(*parts)
     rows: list[list[str]] = told.tolist()
     return rows
@@ -197,7 +212,21 @@ def _axis_title(comparison: RunComparison) -> str:
     if comparison.same_depth:
         return "layer (embedding, then blocks)"
     a, b = comparison.a, comparison.b
-    return f"layer of {a.name} ({a.n_blocks} blocks); {b.name} ({b.n_blocks}) at equal depth"
+    return (
+        f"layer of {plain(a.name)} ({a.n_blocks} blocks); {plain(b.name)} ({b.n_blocks}) at equal "
+        "depth"
+    )
+
+
+def _minus(comparison: RunComparison) -> str:
+    """What is taken from what."""
+    return f"{plain(comparison.b.name)} − {plain(comparison.a.name)}"
+
+
+def _units(comparison: RunComparison) -> str:
+    """Units of either run, once where they are as many."""
+    a, b = comparison.a.n_units, comparison.b.n_units
+    return str(a) if a == b else f"{a} and {b}"
 
 
 def _caption(comparison: RunComparison, found: Difference, *, by_language: bool = False) -> str:
@@ -209,11 +238,10 @@ def _caption(comparison: RunComparison, found: Difference, *, by_language: bool 
         "independent": "interval of b − a: both runs' intervals, as if independent (MOVER)",
     }[how]
     mean = "mean over the shared languages, widest interval" if found.averaged else ""
-    units = f"{a.n_units} units" if a.n_units == b.n_units else f"{a.n_units} and {b.n_units} units"
     parts = (
-        f"a = {a.name} ({_short(a.model)}), b = {b.name} ({_short(b.model)})",
-        f"{units} × {len(comparison.languages)} shared languages",
-        f"<br>{interval}",
+        f"a = {plain(a.name)} ({_short(a.model)}), b = {plain(b.name)} ({_short(b.model)})",
+        f"{_units(comparison)} units × {len(comparison.languages)} shared languages",
+        interval,
         mean if not by_language else "",
         f"marked: beyond the interval for all measures at once (× {comparison.joint:.2f})",
     )
@@ -222,4 +250,4 @@ def _caption(comparison: RunComparison, found: Difference, *, by_language: bool 
 
 def _short(model: str) -> str:
     """The last two parts of a path or hub id."""
-    return "/".join(model.rstrip("/").split("/")[-2:])
+    return sentence("/".join(model.rstrip("/").split("/")[-2:]))

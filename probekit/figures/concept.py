@@ -8,6 +8,7 @@ import numpy as np
 
 from probekit.corpora.languages import no_such_language
 from probekit.figures.lines import add_curve, add_level
+from probekit.figures.text import plain, sentence
 from probekit.figures.theme import (
     BLUE,
     GREEN,
@@ -145,7 +146,7 @@ def _languages(
                 mode="lines",
                 line={"color": rgba(GREY, 0.4), "width": 1},
                 text=[
-                    f"{code} {value:.3f} [{low:.3f}, {high:.3f}], n = {n}"
+                    f"{plain(code)} {value:.3f} [{low:.3f}, {high:.3f}], n = {n}"
                     for value, low, high in zip(*ends, strict=True)
                 ],
                 hovertemplate="%{text}<extra></extra>",
@@ -168,16 +169,18 @@ def _lower_panels(figure: go.Figure, results: xr.Dataset, language: str | None) 
 
 
 def _title(results: xr.Dataset, language: str | None) -> str:
-    codes = f"{results.sizes['language']} languages" if language is None else language
-    return f"In which language is the word? {str(results.attrs['task']).capitalize()}, {codes}"
+    codes = f"{results.sizes['language']} languages" if language is None else plain(language)
+    task = plain(str(results.attrs["task"]).capitalize())
+    return f"In which language is the word? {task}, {codes}"
 
 
 def _caption(results: xr.Dataset, language: str | None) -> str:
     kept = results if language is None else results.sel(language=[language])
     dropped = kept["n_meets_english"] + kept["n_meets_source"]
     lines = [
-        f"{int(kept['n_prompts'].sum())} prompts · source: {results.attrs['source']} · "
-        f"{results.attrs['lens']} lens · {results.attrs['interval']}",
+        f"{int(kept['n_prompts'].sum())} prompts · source: "
+        f"{plain(results.attrs['source'])} · {plain(results.attrs['lens'])} lens · "
+        f"{sentence(results.attrs['interval'])}",
         f"{int(dropped.sum())} of {int(kept['n_candidates'].sum())} candidate prompts dropped: "
         "their words begin alike",
     ]

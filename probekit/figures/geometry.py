@@ -14,29 +14,31 @@ from probekit.figures.alignment import (
     level,
     panels,
 )
+from probekit.figures.languages import language_styles
 from probekit.figures.space import space_map
-from probekit.figures.theme import BLUE, GREEN, ORANGE, PURPLE, VERMILION, style
+from probekit.figures.text import plain, plain_labels
+from probekit.figures.theme import BLUE, ORANGE, PURPLE, VERMILION, style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import plotly.graph_objects as go
     import xarray as xr
 
     from probekit.runs import Run
 
-_COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, "#56B4E9", "#8C6D1F", "#4D4D4D")
-_SYMBOLS = ("circle", "diamond", "square", "cross", "triangle-up", "star")
 _MAPS = {"raw": "as they lie", "centred": "each language on its own mean"}
 
 
-def separation_by_layer(run: Run) -> go.Figure:
+def separation_by_layer(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
     """Fisher ratio and centroid distance of languages by layer, with intervals and chance.
 
     Parameters
     ----------
     run
         A run with the analysis ``geometry``.
+    region
+        Blocks to mark.
 
     Raises
     ------
@@ -54,10 +56,11 @@ def separation_by_layer(run: Run) -> go.Figure:
     level(figure, layers, distance, name=chance, row=2)
     figure.data[-1].showlegend = False  # the line above has the same name
     said = "distances in units of the within-language spread, mean over pairs"
-    return by_layer(figure, title="How far apart languages lie", caption=about(run, said))
+    title = "How far apart languages lie"
+    return by_layer(figure, title=title, caption=about(run, said), region=region)
 
 
-def isotropy_by_layer(run: Run) -> go.Figure:
+def isotropy_by_layer(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
     """IsoScore and anisotropy by layer, with intervals and what isotropic vectors would show.
 
     Raises
@@ -75,7 +78,8 @@ def isotropy_by_layer(run: Run) -> go.Figure:
         "IsoScore: (participation ratio − 1) / (width − 1), without bias from few units; 0 is a "
         "line, 1 a ball<br>anisotropy: within languages, raw vectors"
     )
-    return by_layer(figure, title="How many directions are used", caption=about(run, said))
+    title = "How many directions are used"
+    return by_layer(figure, title=title, caption=about(run, said), region=region)
 
 
 def text_map(run: Run, *, layer: int | None = None) -> go.Figure:
@@ -122,9 +126,10 @@ def _points(run: Run, shown: xr.Dataset, kind: str) -> list[Any]:
     """Draw one language a trace; hover says its name and the unit."""
     import plotly.graph_objects as go
 
-    names = [str(name) for name in shown["language_name"].to_numpy()]
-    units = [str(unit) for unit in shown["unit"].to_numpy()]
-    points = shown[kind].to_numpy()
+    names = [plain(name) for name in shown["language_name"].to_numpy()]
+    units = [plain(unit, longest=80) for unit in shown["unit"].to_numpy()]
+    points, styles = shown[kind].to_numpy(), language_styles(run.languages)
+    looks = [styles[code] for code in run.languages]
     return [
         go.Scatter(
             x=points[at, :, 0],
@@ -136,13 +141,13 @@ def _points(run: Run, shown: xr.Dataset, kind: str) -> list[Any]:
             marker={
                 "size": 5,
                 "opacity": 0.7,
-                "color": _COLOURS[at % len(_COLOURS)],
-                "symbol": _SYMBOLS[at % len(_SYMBOLS)],
+                "color": looks[at].colour,
+                "symbol": looks[at].symbol,
             },
             text=units,
             hovertemplate=f"{names[at]}, %{{text}}<extra></extra>",
         )
-        for at, code in enumerate(run.languages)
+        for at, code in enumerate(plain_labels(run.languages))
     ]
 
 

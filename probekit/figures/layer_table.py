@@ -10,6 +10,7 @@ from probekit.errors import InputError
 from probekit.figures.alignment import about, chosen_layer, held
 from probekit.figures.meet_measures import chosen_languages
 from probekit.figures.scales import null_scale
+from probekit.figures.text import plain
 from probekit.figures.theme import GREY, INK, layer_axis, style
 
 if TYPE_CHECKING:
@@ -61,14 +62,16 @@ def layers_by_layers(
     pair = kind == "across" and len(chosen) == 2 and "pairs" in data
     tables = _pair_tables(data, chosen) if pair else _mean_tables(data, kind)
     layers = [int(each) for each in data["layer"].to_numpy()]
-    figure = go.Figure(_between(layers, tables, blank=kind == "within"))
+    read = int(data.attrs["n_units"])
+    figure = go.Figure(_between(layers, tables, blank=kind == "within", units=read))
     figure.add_trace(_nearest(layers, tables["value"], blank=kind == "within"))
-    rows, columns = chosen if pair else ("a language", "another" if kind == "across" else "itself")
+    rows, columns = (
+        map(plain, chosen) if pair else ("a language", "another" if kind == "across" else "itself")
+    )
     _axes(figure, layers, rows=rows, columns=columns)
     if layer is not None:
         _mark(figure, chosen_layer(data, layer))
     between = f"{rows} and {columns}" if pair else _BETWEEN[kind]
-    read = int(data.attrs["n_units"])
     said = f"{between} · dots: the most alike layer of each row · {read} units read · unrelated: 0"
     title = "Which layers look like which"
     return style(figure, title=title, caption=about(run, said), height=560, hover="closest")
@@ -96,14 +99,16 @@ def _pair_tables(data: xr.Dataset, pair: tuple[str, ...]) -> dict[str, np.ndarra
     return {name: data[variable].sel(at).to_numpy() for name, variable in names.items()}
 
 
-def _between(layers: list[int], tables: dict[str, np.ndarray], *, blank: bool) -> go.Heatmap:
+def _between(
+    layers: list[int], tables: dict[str, np.ndarray], *, blank: bool, units: int
+) -> go.Heatmap:
     """The table; without its diagonal where that is 1 by definition."""
     import plotly.graph_objects as go
 
     table, n = tables["value"], len(layers)
     shown = ~np.eye(n, dtype=bool) if blank else np.ones((n, n), dtype=bool)
-    texts = _texts(layers, tables) if n**2 <= MOST_TEXTS else None
-    plain = "layer %{y} with layer %{x}: %{z:.3f}<extra></extra>"
+    texts = _texts(layers, tables, n=units) if n**2 <= MOST_TEXTS else None
+    short = f"layer %{{y}} with layer %{{x}}: %{{z:.3f}}, n = {units}<extra></extra>"
     return go.Heatmap(
         z=[
             [float(v) if shown[a, b] else None for b, v in enumerate(row)]
@@ -112,18 +117,18 @@ def _between(layers: list[int], tables: dict[str, np.ndarray], *, blank: bool) -
         x=layers,
         y=layers,
         text=texts,
-        hovertemplate="%{text}<extra></extra>" if texts else plain,
+        hovertemplate="%{text}<extra></extra>" if texts else short,
         colorbar={"title": {"text": "debiased CKA", "side": "right"}},
         **null_scale(float(table[shown].min()), float(table[shown].max()), null=0.0),
     )
 
 
-def _texts(layers: list[int], tables: dict[str, np.ndarray]) -> list[list[str]]:
+def _texts(layers: list[int], tables: dict[str, np.ndarray], *, n: int) -> list[list[str]]:
     def text(a: int, b: int) -> str:
         value, low, high = (tables[name][a, b] for name in ("value", "low", "high"))
         null = f", null (95 %) {tables['null'][a, b]:.3f}" if "null" in tables else ""
         where = f"layer {layers[a]} with layer {layers[b]}"
-        return f"{where}: {value:.3f} [{low:.3f}, {high:.3f}]{null}"
+        return f"{where}: {value:.3f} [{low:.3f}, {high:.3f}], n = {n}{null}"
 
     return [[text(a, b) for b in range(len(layers))] for a in range(len(layers))]
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from probekit.errors import RunError
+from probekit.figures.alignment import units_of
 from probekit.figures.cka import caption
-from probekit.figures.lines import add_curve, add_level, add_region
+from probekit.figures.lines import add_curve, add_level
 from probekit.figures.theme import (
     BLUE,
     GREEN,
     ORANGE,
     PURPLE,
     VERMILION,
+    head_room,
     layer_axis,
     style,
 )
@@ -72,18 +74,20 @@ def layers_overview(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
     )
     for row, panel in enumerate(panels, start=1):
         panel.draw(figure, run, {"row": row, "col": 1})
-    add_region(figure, region)
     axis = layer_axis(list(range(-1, run.n_blocks)))
     figure.update_xaxes({name: value for name, value in axis.items() if name != "title"})
     figure.update_xaxes(title=axis["title"], row=n, col=1)
     figure.update_annotations(font_size=13, x=0, xanchor="left")
     figure.update_yaxes(rangemode="tozero")
-    height = PANEL * n + AROUND
     figure = style(
-        figure, title="Where languages meet", caption=caption(run, region), height=height
+        figure,
+        title="Where languages meet",
+        caption=caption(run),
+        height=PANEL * n + AROUND,
+        region=region,
     )
     figure.update_layout(showlegend=True)
-    return figure
+    return head_room(figure, legend_rows=2)
 
 
 def _cka_panel(figure: go.Figure, run: Run, cell: dict[str, Any]) -> None:
@@ -100,14 +104,17 @@ def _region_panel(figure: go.Figure, run: Run, cell: dict[str, Any]) -> None:
         ("LRDS: language", "lrds_centred", VERMILION),
         ("SADS: meaning", "sads_centred", GREEN),
     ):
-        _curve(figure, regions, variable, name=name, colour=colour, cell=cell)
+        look: dict[str, Any] = {"name": name, "colour": colour, "cell": cell}
+        _curve(figure, regions, variable, n=units_of(run), **look)
+        _held_level(figure, regions, variable, name=name.partition(":")[0], cell=cell)
 
 
 def _retrieval_panel(figure: go.Figure, run: Run, cell: dict[str, Any]) -> None:
     import numpy as np
 
     alignment = run.alignment
-    _curve(figure, alignment, "p_at_1_mean", name="P@1", colour=PURPLE, cell=cell)
+    look: dict[str, Any] = {"name": "P@1", "colour": PURPLE, "cell": cell}
+    _curve(figure, alignment, "p_at_1_mean", n=int(alignment.attrs["n_units"]), **look)
     layers = _layers(alignment)
     chance = np.full(len(layers), float(alignment.attrs["p_at_1_chance"]))
     add_level(figure, layers, chance, name="chance (1/n)", cell=cell)
@@ -115,7 +122,10 @@ def _retrieval_panel(figure: go.Figure, run: Run, cell: dict[str, Any]) -> None:
 
 def _lens_panel(figure: go.Figure, run: Run, cell: dict[str, Any]) -> None:
     lens = run.group("lens")
-    _curve(figure, lens, "agreement_mean", name="lens agreement", colour=ORANGE, cell=cell)
+    look: dict[str, Any] = {"name": "lens agreement", "colour": ORANGE, "cell": cell}
+    n = f"{int(lens.attrs['n_positions'])} positions"
+    _curve(figure, lens, "agreement_mean", n=n, **look)
+    _held_level(figure, lens, "agreement_mean", name="agreement", cell=cell)
 
 
 def _probe_panel(figure: go.Figure, run: Run, cell: dict[str, Any]) -> None:
@@ -125,7 +135,8 @@ def _probe_panel(figure: go.Figure, run: Run, cell: dict[str, Any]) -> None:
         ("probe, same language", "accuracy_all", BLUE),
         ("probe, other language", "transfer_centred_all", VERMILION),
     ):
-        _curve(figure, probes, variable, name=name, colour=colour, cell=cell)
+        look: dict[str, Any] = {"name": name, "colour": colour, "cell": cell}
+        _curve(figure, probes, variable, n=int(probes.attrs["n_units"]), **look)
     majority = probes["majority_all"].to_numpy()
     add_level(figure, _layers(probes), majority, name="commonest class", cell=cell)
 
@@ -137,12 +148,38 @@ def _curve(
     *,
     name: str,
     colour: str,
+    n: int | str,
     cell: dict[str, Any],
 ) -> None:
     """A variable of a group over its own layers, with its interval where the group has one."""
-    band = _interval(group, variable)
-    values = group[variable].to_numpy()
-    add_curve(figure, _layers(group), values, name=name, colour=colour, interval=band, cell=cell)
+    add_curve(
+        figure,
+        _layers(group),
+        group[variable].to_numpy(),
+        name=name,
+        colour=colour,
+        interval=_interval(group, variable),
+        n=n,
+        cell=cell,
+    )
+
+
+def _held_level(
+    figure: go.Figure, group: xr.Dataset, variable: str, *, name: str, cell: dict[str, Any]
+) -> None:
+    """The null or chance level of a variable, where the group holds one by layer or for all."""
+    import numpy as np
+
+    for end, words in (("_null95", "null (95 %)"), ("_chance", "chance")):
+        stem = variable.removesuffix("_mean")
+        for key in (f"{variable}{end}", f"{stem}{end}"):
+            found = group[key].to_numpy() if key in group else group.attrs.get(key)
+            if found is None or np.ndim(found) > 1:
+                continue
+            layers = _layers(group)
+            level = np.broadcast_to(np.asarray(found, dtype=float), (len(layers),))
+            add_level(figure, layers, level, name=f"{name}, {words}", cell=cell)
+            break
 
 
 def _interval(group: xr.Dataset, variable: str) -> Interval | None:

@@ -11,6 +11,7 @@ from probekit.errors import InputError
 from probekit.figures.lens_areas import mass_areas
 from probekit.figures.lens_languages import caption, lens_curves, lens_heatmap
 from probekit.figures.lines import add_curve, add_level
+from probekit.figures.text import plain, plain_labels, sentence
 from probekit.figures.theme import (
     BLUE,
     GREEN,
@@ -18,6 +19,7 @@ from probekit.figures.theme import (
     ORANGE,
     PURPLE,
     VERMILION,
+    head_room,
     layer_axis,
     rgba,
     style,
@@ -25,7 +27,7 @@ from probekit.figures.theme import (
 from probekit.logit_lens.token_text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import plotly.graph_objects as go
     import xarray as xr
@@ -58,7 +60,7 @@ def prompt_grid(lens: PromptLens) -> go.Figure:
     """
     import plotly.graph_objects as go
 
-    columns = [f"{p} {visible(lens.tokens[p])}" for p in lens.positions]
+    columns = [f"{p} {plain(visible(lens.tokens[p]))}" for p in lens.positions]
     shape = range(len(lens.layers)), range(len(lens.positions))
     figure = go.Figure(
         go.Heatmap(
@@ -82,8 +84,9 @@ def prompt_grid(lens: PromptLens) -> go.Figure:
     kind = "tuned lens" if lens.tuned else "logit lens"
     what = "next token" if lens.predicts == "next" else "token itself"
     said = (
-        f"{lens.model} · {kind} · best {what} of every layer · framed: already the model's own "
-        f"argmax<br>one text, so no interval · entropy at most {np.log2(lens.vocabulary):.1f} bits"
+        f"{sentence(lens.model)} · {kind} · best {what} of every layer · framed: already the "
+        f"model's own argmax<br>one text, so no interval · "
+        f"entropy at most {np.log2(lens.vocabulary):.1f} bits"
     )
     height = 190 + 26 * len(lens.layers)
     figure = style(figure, title="What each layer would say", caption=said, height=height)
@@ -92,13 +95,7 @@ def prompt_grid(lens: PromptLens) -> go.Figure:
 
 
 def _short(lens: PromptLens, row: int, column: int) -> str:
-    text = visible(lens.names[int(lens.top_ids[row, column, 0])])
-    return _escape(text if len(text) <= _CELL else f"{text[: _CELL - 1]}…")
-
-
-def _escape(text: str) -> str:
-    """A token may look like the markup that plotly reads."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return plain(visible(lens.names[int(lens.top_ids[row, column, 0])]), longest=_CELL)
 
 
 def _details(lens: PromptLens, row: int, column: int) -> str:
@@ -111,7 +108,7 @@ def _details(lens: PromptLens, row: int, column: int) -> str:
         f"p {lens.final_probability[row, column]:.3f}",
     ]
     lines += [
-        f"target {_escape(scores.target.text)}: rank {scores.rank[row, column]:,}, "
+        f"target {plain(scores.target.text)}: rank {scores.rank[row, column]:,}, "
         f"p {scores.probability[row, column]:.3f}"
         for scores in lens.targets
     ]
@@ -121,7 +118,7 @@ def _details(lens: PromptLens, row: int, column: int) -> str:
 
 
 def _named(lens: PromptLens, number: int) -> str:
-    return f"{_escape(visible(lens.names[number]))} (id {number})"
+    return f"{plain(visible(lens.names[number]))} (id {number})"
 
 
 def _frame_agreements(figure: go.Figure, lens: PromptLens) -> None:
@@ -132,7 +129,7 @@ def _frame_agreements(figure: go.Figure, lens: PromptLens) -> None:
         figure.add_shape(type="rect", line=line, **corners)
 
 
-def lens_by_layer(run: Run) -> go.Figure:
+def lens_by_layer(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
     """Entropy, divergence, rank of the true token and own-language mass by layer.
 
     Bold: mean over languages with its interval; thin: every language; dotted: random vectors.
@@ -141,6 +138,8 @@ def lens_by_layer(run: Run) -> go.Figure:
     ----------
     run
         A run with the analysis ``lens``.
+    region
+        Blocks to mark.
     """
     from plotly.subplots import make_subplots
 
@@ -166,6 +165,7 @@ def lens_by_layer(run: Run) -> go.Figure:
         title="What each layer would predict",
         caption=caption(run, data) + note,
         height=760,
+        region=region,
     )
     figure.update_layout(hovermode="closest", showlegend=False)
     return figure
@@ -193,9 +193,9 @@ def _curves(
                 y=ends[0],
                 mode="lines",
                 line={"color": rgba(GREY, 0.45), "width": 1},
-                text=_texts(str(code), ends, n),
+                text=_texts(plain(code), ends, n),
                 hovertemplate="%{text}<extra></extra>",
-                name=str(code),
+                name=plain(code),
             ),
             **cell,
         )
@@ -230,7 +230,7 @@ def _floor(figure: go.Figure, data: xr.Dataset, variable: str, *, cell: dict[str
     add_level(figure, layers, values, name="random vectors", cell=cell)
 
 
-def language_mass(run: Run, *, pivot: str | None = None) -> go.Figure:
+def language_mass(run: Run, *, pivot: str | None = None, region: Sequence[int] = ()) -> go.Figure:
     """On which language's tokens each layer puts its probability, a panel for each language.
 
     Parameters
@@ -240,6 +240,8 @@ def language_mass(run: Run, *, pivot: str | None = None) -> go.Figure:
     pivot
         The language drawn in every panel beside its own; English where the corpus has it, else the
         one with the largest mass in the texts of others.
+    region
+        Blocks to mark.
 
     Raises
     ------
@@ -256,7 +258,7 @@ def language_mass(run: Run, *, pivot: str | None = None) -> go.Figure:
     figure = make_subplots(
         rows=rows,
         cols=columns,
-        subplot_titles=[str(name) for name in data["language_name"].to_numpy()],
+        subplot_titles=plain_labels(data["language_name"].to_numpy()),
         shared_yaxes=True,
         shared_xaxes=True,
         horizontal_spacing=0.02,
@@ -270,13 +272,13 @@ def language_mass(run: Run, *, pivot: str | None = None) -> go.Figure:
     figure.update_annotations(font_size=12)
     figure = style(
         figure,
-        title=f"On which language's tokens a layer's probability lies (pivot: {pivot})",
+        title=f"On which language's tokens a layer's probability lies (pivot: {plain(pivot)})",
         caption=caption(run, data) + _mass_note(data),
         height=190 + 190 * rows,
+        region=region,
     )
-    above = {"y": 1 + 0.13 / rows, "yanchor": "bottom"}  # the panels' titles lie between
-    figure.update_layout(hovermode="closest", showlegend=True, legend=above, margin_t=96)
-    return figure
+    figure.update_layout(hovermode="closest", showlegend=True)
+    return head_room(figure)
 
 
 def _small_axis(layers: list[int]) -> dict[str, Any]:
@@ -303,7 +305,7 @@ def _mass_panel(figure: go.Figure, data: xr.Dataset, *, pivot: str, cell: dict[s
     """Own language, pivot, undetermined, and the chance of the own."""
     own = str(data["language"].item())
     layers = [int(layer) for layer in data["layer"].to_numpy()]
-    drawn = [("own language", own, GREEN), (f"pivot ({pivot})", pivot, BLUE)]
+    drawn = [("own language", own, GREEN), (f"pivot ({plain(pivot)})", pivot, BLUE)]
     drawn.append(("undetermined", "undetermined", ORANGE))
     for name, token_language, colour in drawn:
         if name.startswith("pivot") and token_language == own:

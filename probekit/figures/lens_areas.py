@@ -19,7 +19,8 @@ from probekit.figures.lens_languages import (
     positions_of,
 )
 from probekit.figures.lines import add_level
-from probekit.figures.theme import GREY, layer_axis, rgba, style
+from probekit.figures.text import plain, plain_labels
+from probekit.figures.theme import GREY, head_room, layer_axis, rgba, style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,12 +36,13 @@ MOST_AREAS, MOST_PANELS, _COLUMNS = 12, 12, 4
 _UNDETERMINED = "undetermined"
 
 
-def mass_areas(run: Run, *, languages: Sequence[str] | None = None) -> go.Figure:
+def mass_areas(
+    run: Run, *, languages: Sequence[str] | None = None, region: Sequence[int] = ()
+) -> go.Figure:
     """On which language's tokens each layer puts its probability: areas that sum to 1.
 
-    A panel for each language of the text; the text's own language lies at the bottom, tokens of no
-    one language at the top. Of more than ``MOST_AREAS`` languages those with the least mass are
-    drawn as one.
+    The text's own language lies at the bottom of its panel, tokens of no one language at the top.
+    Of more than ``MOST_AREAS`` languages those with the least mass are drawn as one.
 
     Parameters
     ----------
@@ -48,6 +50,8 @@ def mass_areas(run: Run, *, languages: Sequence[str] | None = None) -> go.Figure
         A run with the analysis ``lens``.
     languages
         Languages of the texts; by default all. The first ``MOST_PANELS`` are drawn.
+    region
+        Blocks to mark.
 
     Raises
     ------
@@ -61,17 +65,15 @@ def mass_areas(run: Run, *, languages: Sequence[str] | None = None) -> go.Figure
     shown = codes[:MOST_PANELS]
     columns = min(_COLUMNS, len(shown))
     rows = ceil(len(shown) / columns)
-    names = [str(name) for name in data["language_name"].sel(language=shown).values]
     figure = make_subplots(
         rows=rows,
         cols=columns,
-        subplot_titles=names,
+        subplot_titles=plain_labels(data["language_name"].sel(language=shown).values),
         shared_yaxes=True,
         horizontal_spacing=0.02,
         vertical_spacing=0.18 / rows,
     )
-    styles = language_styles(run.languages)
-    colours = {code: each.colour for code, each in styles.items()}
+    colours = {code: each.colour for code, each in language_styles(run.languages).items()}
     for at, code in enumerate(shown):
         cell = {"row": at // columns + 1, "col": at % columns + 1}
         _areas(figure, data.sel(language=code), colours=colours, cell=cell)
@@ -80,9 +82,9 @@ def mass_areas(run: Run, *, languages: Sequence[str] | None = None) -> go.Figure
     figure.update_annotations(font_size=13)
     said = caption(run, data) + _mass_note(data, left_out=len(codes) - len(shown))
     title = "On which language's tokens a layer's probability lies"
-    figure = style(figure, title=title, caption=said, height=areas_height(len(codes)) + 110)
-    figure.update_layout(showlegend=True, hovermode="closest")
-    return figure
+    height = areas_height(len(codes)) + 110
+    figure = style(figure, title=title, caption=said, height=height, hover="closest", region=region)
+    return head_room(figure.update_layout(showlegend=True))
 
 
 def areas_height(n: int) -> int:
@@ -101,7 +103,7 @@ def _areas(
     own, layers = str(data["language"].item()), layers_of(data)
     for code, parts in _stacked(data, own).items():
         colour = rgba(colours.get(code, GREY), 0.85 if code in colours else 0.28)
-        _area(figure, layers, parts, name=code, colour=colour, cell=cell, of=data)
+        _area(figure, layers, parts, name=plain(code), colour=colour, cell=cell, of=data)
     add_level(figure, layers, data["own_mass_chance"].to_numpy(), name="own, by chance", cell=cell)
     seen = {trace.name for trace in figure.data[:-1]}
     figure.data[-1].update(legendgroup="chance", showlegend="own, by chance" not in seen)
@@ -139,7 +141,8 @@ def _area(
     import plotly.graph_objects as go
 
     is_new = name not in {trace.name for trace in figure.data}
-    said = f"{of['language_name'].item()}, layer {{}}: on tokens of {name}"
+    said = f"on tokens of {name}"
+    who = plain(of["language_name"].item())
     figure.add_trace(
         go.Scatter(
             x=layers,
@@ -150,7 +153,7 @@ def _area(
             line={"width": 0.5, "color": colour},
             fillcolor=colour,
             text=[
-                text.format("emb" if layer < 0 else layer)
+                f"{who}, layer {'emb' if layer < 0 else layer}: {text}"
                 for layer, text in zip(
                     layers, hover_texts(said, parts, n=positions_of(of)), strict=True
                 )

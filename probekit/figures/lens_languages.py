@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from probekit.errors import InputError
 from probekit.figures.languages import language_styles
 from probekit.figures.lines import add_level
+from probekit.figures.scales import null_scale
+from probekit.figures.text import model_of, plain, plain_labels, sentence
 from probekit.figures.theme import BAND_OPACITY, layer_axis, rgba, style
 
 if TYPE_CHECKING:
@@ -25,23 +27,31 @@ ENDS = ("", "_low", "_high")
 
 
 class Metric(NamedTuple):
-    """A quantity by layer and language: its title, its chance level, whether its axis is log."""
+    """A quantity by layer and language: its title, its chance level, how it is drawn and read."""
 
     title: str
     chance: str = ""
     log: bool = False
+    less_is_more: bool = False
 
 
 METRICS: dict[str, Metric] = {
-    "entropy": Metric("entropy, bits", "entropy_chance"),
+    "entropy": Metric("entropy, bits", "entropy_chance", less_is_more=True),
     "kl": Metric("KL(final ‖ lens), bits", log=True),
     "agreement": Metric("agrees with the model's own argmax"),
-    "log_rank": Metric("rank of the true token (2 to the mean log2)", "log_rank_chance", log=True),
+    "log_rank": Metric(
+        "rank of the true token (2 to the mean log2)",
+        "log_rank_chance",
+        log=True,
+        less_is_more=True,
+    ),
     "own_mass": Metric("probability on the text's own language", "own_mass_chance"),
 }
 
 
-def lens_curves(run: Run, *, languages: Sequence[str] | None = None) -> go.Figure:
+def lens_curves(
+    run: Run, *, languages: Sequence[str] | None = None, region: Sequence[int] = ()
+) -> go.Figure:
     """Entropy, KL, agreement, rank of the true token and own-language mass by layer and language.
 
     Parameters
@@ -50,6 +60,8 @@ def lens_curves(run: Run, *, languages: Sequence[str] | None = None) -> go.Figur
         A run with the analysis ``lens``.
     languages
         Those to draw; by default all.
+    region
+        Blocks to mark.
 
     Raises
     ------
@@ -60,8 +72,7 @@ def lens_curves(run: Run, *, languages: Sequence[str] | None = None) -> go.Figur
 
     data = run.group("lens")
     codes = chosen_languages(data, languages)
-    titles = [metric.title for metric in METRICS.values()]
-    rows = len(titles)
+    titles, rows = [metric.title for metric in METRICS.values()], len(METRICS)
     figure = make_subplots(
         rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.21 / rows, subplot_titles=titles
     )
@@ -83,12 +94,10 @@ def lens_curves(run: Run, *, languages: Sequence[str] | None = None) -> go.Figur
     figure.update_xaxes(title=axis["title"], row=rows, col=1)
     figure.update_annotations(font_size=13, x=0, xanchor="left")
     note = "<br>the last block's KL is 0 by definition and has no place on a log axis"
-    said = caption(run, data) + note
-    figure = style(
-        figure, title="What each layer would predict", caption=said, height=160 * rows + 160
-    )
-    figure.update_layout(showlegend=True, hovermode="closest")
-    return figure
+    said, height = caption(run, data) + note, 160 * rows + 160
+    look = {"title": "What each layer would predict", "hover": "closest"}
+    figure = style(figure, caption=said, height=height, region=region, **look)
+    return figure.update_layout(showlegend=True)
 
 
 def _curve(
@@ -106,8 +115,8 @@ def _curve(
     code, layers = str(data["language"].item()), layers_of(data)
     kept = slice(None, -1) if variable == "kl" else slice(None)
     value, low, high = (_shown(data, f"{variable}{end}")[kept] for end in ENDS)
-    words = str(data["language_name"].item())
-    name = code if n > _NAMED else words
+    words = plain(data["language_name"].item())
+    name = plain(code) if n > _NAMED else words
     group = {"legendgroup": code}
     band = go.Scatter(
         x=[*layers[kept], *reversed(layers[kept])],
@@ -126,9 +135,7 @@ def _curve(
         name=name,
         mode="lines",
         line={"color": line["colour"], "width": 1.8, "dash": line["dash"]},
-        text=hover_texts(
-            str(data["language_name"].item()), (value, low, high), n=positions_of(data)
-        ),
+        text=hover_texts(words, (value, low, high), n=positions_of(data)),
         hovertemplate="%{text}<extra></extra>",
         showlegend=row == 1,
         **group,
@@ -155,9 +162,13 @@ def _chance(figure: go.Figure, data: xr.Dataset, metric: Metric, *, row: int) ->
 
 
 def lens_heatmap(
-    run: Run, *, metric: str = "agreement", languages: Sequence[str] | None = None
+    run: Run,
+    *,
+    metric: str = "agreement",
+    languages: Sequence[str] | None = None,
+    region: Sequence[int] = (),
 ) -> go.Figure:
-    """One quantity of the lens over layers and languages.
+    """One quantity of the lens over layers and languages, the lightest colour at chance.
 
     Parameters
     ----------
@@ -167,45 +178,71 @@ def lens_heatmap(
         One of ``METRICS``; a rank is shown as its mean log2.
     languages
         Those to draw; by default all.
+    region
+        Blocks to mark.
 
     Raises
     ------
     InputError
         No such metric, or the run has no such language.
     """
-    import plotly.graph_objects as go
-
     if metric not in METRICS:
         msg = f"metric must be one of {', '.join(METRICS)}. Got {metric!r} instead."
         raise InputError(msg)
     data = run.group("lens")
     codes = chosen_languages(data, languages)
-    here = [data.sel(language=code) for code in codes]
     title = "mean log2 rank of the true token" if metric == "log_rank" else METRICS[metric].title
-    layers = layers_of(data)
-    figure = go.Figure(
-        go.Heatmap(
-            z=np.stack([each[metric].to_numpy() for each in here]),
-            x=layers,
-            y=codes,  # names are too long for the axis
-            text=[_cell_texts(each, metric) for each in here],
-            hovertemplate="%{text}<br>layer %{x}<extra></extra>",
-            colorscale="Viridis",
-        )
-    )
-    figure.update_xaxes(layer_axis(layers), showgrid=False)
+    figure, told = _cells(data, metric, codes)
+    figure.update_xaxes(layer_axis(layers_of(data)), showgrid=False)
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    said = caption(run, data)
-    height = heatmap_height(len(codes)) + 120
-    figure = style(figure, title=f"Logit lens: {title}", caption=said, height=height)
-    figure.update_layout(hovermode="closest")
-    return figure
+    return style(
+        figure,
+        title=f"Logit lens: {title}",
+        caption=caption(run, data) + told,
+        height=heatmap_height(len(codes)) + 120,
+        hover="closest",
+        region=region,
+    )
+
+
+def _cells(data: xr.Dataset, metric: str, codes: list[str]) -> tuple[go.Figure, str]:
+    """The cells of a heatmap, and what there is to say of their colours."""
+    import plotly.graph_objects as go
+
+    here = [data.sel(language=code) for code in codes]
+    cells = np.stack([each[metric].to_numpy() for each in here])
+    scale, told = _chance_scale(data.sel(language=codes), metric, cells)
+    heat = go.Heatmap(
+        z=cells,
+        x=layers_of(data),
+        y=plain_labels(codes),  # names are too long for the axis
+        text=[_cell_texts(each, metric) for each in here],
+        hovertemplate="%{text}<br>layer %{x}<extra></extra>",
+        **scale,
+    )
+    return go.Figure(heat), told
+
+
+def _chance_scale(data: xr.Dataset, metric: str, cells: np.ndarray) -> tuple[dict[str, Any], str]:
+    """Colours around chance, and the words for it; without a chance level a plain scale."""
+    held = METRICS[metric].chance
+    if not held:
+        return {"colorscale": "Viridis"}, ""
+    chance = float(data[held].mean())
+    low, high = float(cells.min()), float(cells.max())
+    scale = null_scale(low, high, null=chance, less_is_more=METRICS[metric].less_is_more)
+    return scale, f" · lightest colour: their mean ({chance:.3g}), hover has the cell's own"
 
 
 def _cell_texts(data: xr.Dataset, metric: str) -> list[str]:
     """What hover says of a language's row."""
     ends = [data[f"{metric}{end}"].to_numpy() for end in ENDS]
-    return hover_texts(str(data["language_name"].item()), ends, n=positions_of(data))
+    texts = hover_texts(plain(data["language_name"].item()), ends, n=positions_of(data))
+    held = METRICS[metric].chance
+    if not held:
+        return texts
+    chance = data[held].to_numpy()
+    return [f"{text}, chance {level:.3g}" for text, level in zip(texts, chance, strict=True)]
 
 
 def heatmap_height(n: int) -> int:
@@ -250,7 +287,7 @@ def caption(run: Run, data: xr.Dataset) -> str:
     low, high = int(data["n_positions"].min()), int(data["n_positions"].max())
     n = str(low) if low == high else f"{low} to {high}"
     return (
-        f"{run.manifest.model['id']} · predicts {data.attrs['predicts']} · {n} positions a "
+        f"{model_of(run)} · predicts {sentence(data.attrs['predicts'])} · {n} positions a "
         f"language · interval: {run.manifest.estimators['bootstrap']} bootstrap resamples of units"
         f"<br>dotted: {data.attrs['n_random_vectors']} random vectors of the same norms, through "
         "the same norm and unembedding"

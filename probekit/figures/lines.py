@@ -1,16 +1,19 @@
-"""Parts of by-layer figures: a curve with its interval, a null line, the region as a band."""
+"""Parts of by-layer figures: a curve with its interval, a null line."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from probekit.figures.theme import BAND_OPACITY, GREEN, GREY, rgba
+from probekit.figures.region import add_region, runs_of
+from probekit.figures.theme import BAND_OPACITY, GREY, rgba
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
     import plotly.graph_objects as go
+
+__all__ = ["add_curve", "add_level", "add_region", "runs_of"]
 
 
 def add_curve(
@@ -21,7 +24,7 @@ def add_curve(
     name: str,
     colour: str,
     interval: tuple[np.ndarray, np.ndarray] | None = None,
-    n: int | None = None,
+    n: int | str | None = None,
     dash: str = "solid",
     cell: dict[str, Any] | None = None,
 ) -> None:
@@ -68,7 +71,7 @@ def _band(
 
 
 def _hover(
-    y: np.ndarray, interval: tuple[np.ndarray, np.ndarray] | None, n: int | None
+    y: np.ndarray, interval: tuple[np.ndarray, np.ndarray] | None, n: int | str | None
 ) -> list[str]:
     """Value, interval and n of every point."""
     spans = [""] * len(y)
@@ -88,24 +91,3 @@ def add_level(
 ) -> None:
     """A null or chance level over layers."""
     add_curve(figure, x, y, name=name, colour=GREY, dash="dot", cell=cell)
-
-
-def add_region(figure: go.Figure, region: Sequence[int]) -> None:
-    """The selected blocks as a band behind every panel."""
-    if not region:
-        return
-    for start, stop in runs_of(region):
-        figure.add_vrect(
-            x0=start - 0.5, x1=stop + 0.5, fillcolor=rgba(GREEN, 0.10), line_width=0, layer="below"
-        )
-
-
-def runs_of(layers: Sequence[int]) -> list[tuple[int, int]]:
-    """Consecutive runs: ``[3, 4, 7] → [(3, 4), (7, 7)]``."""
-    found: list[tuple[int, int]] = []
-    for layer in sorted(layers):
-        if found and layer == found[-1][1] + 1:
-            found[-1] = (found[-1][0], layer)
-        else:
-            found.append((layer, layer))
-    return found

@@ -10,6 +10,7 @@ from probekit.errors import InputError
 from probekit.figures.alignment import about, chosen_layer, layer_name, units_of
 from probekit.figures.meet_measures import PairMeasure, chosen_languages, pair_measure
 from probekit.figures.scales import null_scale
+from probekit.figures.text import name_of, plain_labels
 from probekit.figures.theme import VERMILION, style
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _table(run: Run, found: PairMeasure, *, row: int, places: list[int]) -> go.H
     """Cells of all pairs but those of a language with itself; each knows its languages."""
     import plotly.graph_objects as go
 
-    codes = [run.languages[place] for place in places]
+    codes = plain_labels(run.languages[place] for place in places)
     table = found.tables[row][np.ix_(places, places)]
     texts = _pair_texts(run, found, row=row, places=places)
     return go.Heatmap(
@@ -153,13 +154,12 @@ def _pair_texts(
     """``Greek → Thai: 0.412 [0.380, 0.440], n = 168`` of every cell; None where they are many."""
     if len(places) ** 2 > MOST_TEXTS:
         return None
-    names = run.manifest.corpus.get("names", {})
     table, n = found.tables[row], units_of(run)
     ends = None if found.ends is None else [end[row] for end in found.ends]
     arrow = "→" if found.directed else "–"
 
     def text(a: int, b: int) -> str:
-        one, two = (names.get(run.languages[at], run.languages[at]) for at in (a, b))
+        one, two = (name_of(run, run.languages[at]) for at in (a, b))
         span = "" if ends is None else f" [{ends[0][a, b]:.3f}, {ends[1][a, b]:.3f}]"
         return f"{one} {arrow} {two}: {table[a, b]:.3f}{span}, n = {n}"
 

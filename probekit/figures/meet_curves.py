@@ -9,8 +9,9 @@ import numpy as np
 from probekit.errors import RunError
 from probekit.figures.alignment import about, curve, level, panels, units_of
 from probekit.figures.languages import language_styles
-from probekit.figures.lines import add_curve, add_level, add_region
+from probekit.figures.lines import add_curve, add_level
 from probekit.figures.meet_measures import PairMeasure, chosen_languages, pair_measure, pairs_of
+from probekit.figures.text import plain
 from probekit.figures.theme import (
     BLUE,
     GREY,
@@ -79,16 +80,15 @@ def pairs_by_layer(
     pairs = pairs_of(chosen, every=run.languages, directed=found.directed)
     places = np.linspace(0, len(pairs) - 1, min(len(pairs), MOST_PAIRS)).round().astype(int)
     figure = go.Figure()
-    add_region(figure, region)
     _pair_curves(figure, run, found, [pairs[at] for at in places])
     _mean_curve(figure, run, found)
     figure.update_xaxes(layer_axis(found.layers))
     figure.update_yaxes(title=found.words)
     of = len(pairs_of(run.languages, every=run.languages, directed=found.directed))
     thinned = f" of {len(pairs)}, evenly spaced" if len(places) < len(pairs) else ""
-    said = f"thin lines: {len(places)}{thinned} of the {of} pairs" + _shaded(region)
-    title = f"{found.words} of pairs of languages, by layer"
-    return style(figure, title=title, caption=about(run, said), height=480, hover="closest")
+    said = f"thin lines: {len(places)}{thinned} of the {of} pairs"
+    look = {"title": f"{found.words} of pairs of languages, by layer", "hover": "closest"}
+    return style(figure, caption=about(run, said), height=480, region=region, **look)
 
 
 def cka_variants(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
@@ -107,7 +107,6 @@ def cka_variants(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
     import plotly.graph_objects as go
 
     figure, layers = go.Figure(), [int(layer) for layer in run.cka["layer"].to_numpy()]
-    add_region(figure, region)
     looks = {
         "debiased": (BLUE, "solid"),
         "biased": (ORANGE, "dash"),
@@ -133,9 +132,8 @@ def cka_variants(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
     figure.update_xaxes(layer_axis(layers))
     figure.update_yaxes(title="CKA, mean over pairs", rangemode="tozero")
     said = "permuted: what each estimate shows of languages whose units do not correspond"
-    return style(
-        figure, title="CKA and its traps", caption=about(run, said + _shaded(region)), height=460
-    )
+    title = "CKA and its traps"
+    return style(figure, title=title, caption=about(run, said), height=460, region=region)
 
 
 def leave_one_out(
@@ -173,12 +171,11 @@ def leave_one_out(
         _curves_without(figure, run, code, layers=layers)
     level(figure, layers, 0.0, name="no change", row=2)
     figure.data[-1].showlegend = False  # the panel's heading says it
-    add_region(figure, region)
     figure.update_yaxes(rangemode="normal", row=2, col=1)
     figure.update_layout(showlegend=len(chosen) <= MOST_NAMES)
-    said = "band: interval of the mean over all pairs" + _shaded(region)
-    title = "Does one language make the result?"
-    return style(figure, title=title, caption=about(run, said), height=640, hover="closest")
+    said = "band: interval of the mean over all pairs"
+    look = {"title": "Does one language make the result?", "hover": "closest"}
+    return style(figure, caption=about(run, said), height=640, region=region, **look)
 
 
 _LEFT_OUT = (
@@ -203,7 +200,8 @@ def _pair_curves(
 
     named = len(pairs) <= NAMED_PAIRS
     for a, b in pairs:
-        name = f"{run.languages[a]}{'→' if found.directed else '–'}{run.languages[b]}"
+        arrow = "→" if found.directed else "–"
+        name = f"{plain(run.languages[a])}{arrow}{plain(run.languages[b])}"
         values, tail = found.tables[:, a, b], f", n = {units_of(run)}<extra></extra>"
         drawn = go.Scatter(x=found.layers, y=values, name=name, showlegend=named)
         if named:
@@ -243,16 +241,12 @@ def _curves_without(figure: go.Figure, run: Run, code: str, *, layers: list[int]
         trace = go.Scatter(
             x=layers,
             y=values,
-            name=code,
+            name=plain(code),
             legendgroup=code,
             showlegend=row == 1,
             mode="lines+markers",
             line={"color": look.colour, "width": 1.4, "dash": look.dash},
             marker={"symbol": look.symbol, "size": 5},
-            hovertemplate=f"without {code}: %{{y:.3f}}, n = {units_of(run)}<extra></extra>",
+            hovertemplate=f"without {plain(code)}: %{{y:.3f}}, n = {units_of(run)}<extra></extra>",
         )
         figure.add_trace(trace, row=row, col=1)
-
-
-def _shaded(region: Sequence[int]) -> str:
-    return " · shaded: the selected region" if region else ""

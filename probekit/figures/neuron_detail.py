@@ -14,6 +14,7 @@ from probekit.errors import InputError
 from probekit.figures.languages import language_styles
 from probekit.figures.neuron_parts import chosen_block, language_labels, shown_languages, who
 from probekit.figures.scales import null_scale
+from probekit.figures.text import listed, plain_labels, sentence
 from probekit.figures.theme import BLUE, GREY, PURPLE, VERMILION, style
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _lape_caption(run: Run, at: xr.Dataset, end: str, *, n_below: int) -> str:
         f"{who(run)} · {int(selected.sum())} of {len(selected)} neurons selected{typical} "
         f"(jackknife over groups of units)<br>{n_below} that fire above the bar "
         f"({float(at[f'bar{end}']):.3f}) for no language are never selected · null: "
-        f"{run.group('neurons').attrs['null']}{away}"
+        f"{sentence(run.group('neurons').attrs['null'])}{away}"
     )
 
 
@@ -255,7 +256,7 @@ def _block_rates(block: xr.Dataset, place: Sequence[int], labels: Sequence[str])
 
 def _rates_caption(run: Run, at: xr.Dataset) -> str:
     own = [str(c) for c in at["language"].to_numpy()[at["belongs"].to_numpy()]]
-    told = f"language neuron of {', '.join(own)}" if own else "not selected"
+    told = f"language neuron of {listed(own)}" if own else "not selected"
     return (
         f"{who(run)} · entropy {float(at['entropy']):.3f} ± {float(at['entropy_error']):.3f} · "
         f"{told}<br>lines: 95 %, t over {_groups(run)} groups of units (jackknife) · dashes: mean "
@@ -288,10 +289,10 @@ def neuron_pairs(
     if layer is None:
         layer = int(data["layer"][int(data["jaccard_mean"].to_numpy().argmax())])
     at = data.sel(layer=chosen_block(data, layer))
-    figure = _pairs_heat(at, list(shown_languages(run, languages)))
+    figure = _pairs_heat(at, list(shown_languages(run, languages)), n=int(data.attrs["n_units"]))
     mean = [float(at[f"jaccard_mean{end}"]) for end in ENDS]
     caption = (
-        f"{who(run)} · {data.attrs['jaccard']} · mean of all pairs {mean[0]:.3f} "
+        f"{who(run)} · {sentence(data.attrs['jaccard'])} · mean of all pairs {mean[0]:.3f} "
         f"[{mean[1]:.3f}, {mean[2]:.3f}]<br>pale: chance ({float(at['jaccard_mean_chance']):.3f}), "
         "random sets of the same sizes, mean over pairs · labels exchanged: "
         f"{float(at['jaccard_mean_exchanged']):.3f}"
@@ -301,7 +302,7 @@ def neuron_pairs(
     return figure
 
 
-def _pairs_heat(at: xr.Dataset, codes: list[str]) -> go.Figure:
+def _pairs_heat(at: xr.Dataset, codes: list[str], *, n: int) -> go.Figure:
     """Jaccard of every pair at one block, palest at chance."""
     import plotly.graph_objects as go
 
@@ -309,13 +310,15 @@ def _pairs_heat(at: xr.Dataset, codes: list[str]) -> go.Figure:
         at[f"jaccard{end}"].sel(language=codes, language_b=codes).to_numpy() for end in ENDS
     )
     chance = float(at["jaccard_mean_chance"])
+    names = plain_labels(codes)
     text = [
-        [f"{a} – {b}: {table[i, j]:.3f} [{low[i, j]:.3f}, {high[i, j]:.3f}], chance {chance:.3f}"
-         for j, b in enumerate(codes)]
-        for i, a in enumerate(codes)
+        [f"{a} – {b}: {table[i, j]:.3f} [{low[i, j]:.3f}, {high[i, j]:.3f}], n = {n}, "
+         f"chance {chance:.3f}"
+         for j, b in enumerate(names)]
+        for i, a in enumerate(names)
     ]  # fmt: skip
     heat = go.Heatmap(
-        z=table, x=codes, y=codes, text=text, colorbar={"title": "Jaccard"},
+        z=table, x=names, y=names, text=text, colorbar={"title": "Jaccard"},
         hovertemplate="%{text}<extra></extra>", **null_scale(0.0, 1.0, null=chance),
     )  # fmt: skip
     figure = go.Figure(heat)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probekit.errors import InputError, LanguageError
+from probekit.figures.text import model_of, plain_labels
 from probekit.figures.theme import layer_axis
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def count_heatmap(data: xr.Dataset, name: str, *, labels: list[str]) -> go.Figur
     name
         The count.
     labels
-        What each language is called.
+        What each language is called, as plotly can show it.
     """
     import plotly.graph_objects as go
 
@@ -71,7 +72,7 @@ def _count_hover(data: xr.Dataset, name: str) -> list[list[str]]:
 
 def language_labels(data: xr.Dataset) -> list[str]:
     """Code with tokens per unit: rates depend on how finely a language is cut."""
-    codes = data["language"].to_numpy()
+    codes = plain_labels(data["language"].to_numpy())
     return [
         f"{a} ({t:.0f})" for a, t in zip(codes, data["tokens_per_unit"].to_numpy(), strict=True)
     ]
@@ -91,7 +92,7 @@ def who(run: Run) -> str:
     """Model, units and languages, for a caption."""
     corpus = run.manifest.corpus
     n_languages = len(corpus["languages"])
-    return f"{run.manifest.model['id']} · {corpus['n_units']} units × {n_languages} languages"
+    return f"{model_of(run)} · {corpus['n_units']} units × {n_languages} languages"
 
 
 def chosen_block(data: xr.Dataset, layer: int) -> int:

@@ -14,6 +14,7 @@ from probekit.figures.neuron_parts import (
     shown_languages,
     who,
 )
+from probekit.figures.text import sentence
 from probekit.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, style
 
 if TYPE_CHECKING:
@@ -29,7 +30,11 @@ TYPES = (("silent", GREY), ("specific", VERMILION), ("partial", ORANGE), ("share
 
 
 def neurons_by_layer(
-    run: Run, *, by_layer: bool = False, languages: Sequence[str] | None = None
+    run: Run,
+    *,
+    by_layer: bool = False,
+    languages: Sequence[str] | None = None,
+    region: Sequence[int] = (),
 ) -> go.Figure:
     """Language neurons (LAPE) of every language by block; hover says interval and null.
 
@@ -41,6 +46,8 @@ def neurons_by_layer(
         The thresholds of each layer, instead of the global ones.
     languages
         Those shown; by default all.
+    region
+        Blocks to mark.
 
     Raises
     ------
@@ -59,13 +66,22 @@ def neurons_by_layer(
         "per unit"
     )
     height = 240 + 24 * data.sizes["language"]
-    figure = style(figure, title="Language neurons", caption=caption, height=height)
+    title = "Language neurons"
+    figure = style(figure, title=title, caption=caption, height=height, region=region)
     figure.update_layout(hovermode="closest")
     return figure
 
 
-def neuron_types(run: Run) -> go.Figure:
-    """Shares of silent, specific, partly shared and shared neurons by block, beside chance."""
+def neuron_types(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
+    """Shares of silent, specific, partly shared and shared neurons by block, beside chance.
+
+    Parameters
+    ----------
+    run
+        A run with the analysis ``neurons``.
+    region
+        Blocks to mark.
+    """
     import plotly.graph_objects as go
 
     data = run.group("neurons")
@@ -82,16 +98,23 @@ def neuron_types(run: Run) -> go.Figure:
     figure.update_yaxes(title="share of the block's neurons", rangemode="tozero")
     caption = (
         f"{who(run)} · mean over units, 95 % bootstrap over units · "
-        f"{data.attrs['types'].split(';')[0]}<br>dotted: expected if the units of the languages "
-        "were paired at random"
+        f"{sentence(data.attrs['types'].split(';')[0])}<br>dotted: expected if the units of the "
+        "languages were paired at random"
     )
-    return style(
-        figure, title="In how many languages a neuron is active", caption=caption, height=500
-    )
+    title = "In how many languages a neuron is active"
+    return style(figure, title=title, caption=caption, height=500, region=region)
 
 
-def neuron_overlap(run: Run) -> go.Figure:
-    """Mean Jaccard of the languages' often firing neurons by block, between chance and ceiling."""
+def neuron_overlap(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
+    """Mean Jaccard of the languages' often firing neurons by block, between chance and ceiling.
+
+    Parameters
+    ----------
+    run
+        A run with the analysis ``neurons``.
+    region
+        Blocks to mark.
+    """
     import plotly.graph_objects as go
 
     data = run.group("neurons")
@@ -113,10 +136,11 @@ def neuron_overlap(run: Run) -> go.Figure:
     figure.update_xaxes(block_axis(layers))
     figure.update_yaxes(title="Jaccard, mean over pairs", range=[0, 1])
     caption = (
-        f"{who(run)} · {data.attrs['jaccard']} · 95 % delete-a-group jackknife<br>dashed: what "
-        "samples of mixed languages share; dotted: random sets of the same sizes"
+        f"{who(run)} · {sentence(data.attrs['jaccard'])} · 95 % delete-a-group jackknife<br>"
+        "dashed: what samples of mixed languages share; dotted: random sets of the same sizes"
     )
-    return style(figure, title="Neurons that languages share", caption=caption, height=480)
+    title = "Neurons that languages share"
+    return style(figure, title=title, caption=caption, height=480, region=region)
 
 
 def neuron_stability(run: Run) -> go.Figure:

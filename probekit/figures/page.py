@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from probekit.errors import RunError, StorageError
 from probekit.figures.instruments import figures_by_instrument
+from probekit.figures.theme import CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +50,12 @@ def write_figures(figures: Sequence[go.Figure], path: Path, *, title: str) -> No
         The file cannot be written.
     """
     parts = [
-        figure.to_html(full_html=False, include_plotlyjs=number == 0, div_id=f"figure-{number}")
+        figure.to_html(
+            full_html=False,
+            include_plotlyjs=number == 0,
+            div_id=f"figure-{number}",
+            config=CONFIG,
+        )
         for number, figure in enumerate(figures)
     ]
     text = _PAGE.format(title=escape(title), figures="\n".join(parts))
@@ -73,9 +79,9 @@ def _figures(run: Run) -> Iterator[go.Figure]:
     if {"regions", "alignment"} <= set(run.results.children):
         yield run.plot.layers()
     for analysis, figures in figures_by_instrument().items():
-        for draw in figures.values() if analysis in run.analyses else ():
+        for name in figures if analysis in run.analyses else ():
             with suppress(RunError):  # an older run, or one too small, has not all of them
-                yield draw(run)
+                yield getattr(run.plot, name)()
 
 
 def _title(run: Run) -> str:

@@ -21,6 +21,7 @@ from probekit.figures.probe_parts import (
     task_place,
 )
 from probekit.figures.scales import null_scale
+from probekit.figures.text import plain, plain_labels
 from probekit.figures.theme import layer_axis, style
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def probe_languages(
     task: str | None = None,
     quantity: str = "accuracy",
     languages: Sequence[str] | None = None,
+    region: Sequence[int] = (),
 ) -> go.Figure:
     """A quantity of one task by layer, a curve for every language; hover says its interval.
 
@@ -61,6 +63,8 @@ def probe_languages(
         ``accuracy``, ``selectivity``, ``above_embedding`` or ``compression``.
     languages
         Those shown; by default all. Up to three have their intervals drawn as bands.
+    region
+        Blocks to mark.
 
     Raises
     ------
@@ -85,8 +89,8 @@ def probe_languages(
         _language(figure, run, curves, code, banded=len(shown) <= MOST_BANDS)
     words = _against(figure, part, quantity)
     said = f"bands up to {MOST_BANDS} languages, hover for the others · {how(data)}"
-    title = f"{name.replace('_', ' ')}: {words} by language"
-    return style(figure, title=title, caption=about(run, said), height=480)
+    title = f"{plain(name.replace('_', ' '))}: {words} by language"
+    return style(figure, title=title, caption=about(run, said), height=480, region=region)
 
 
 def _against(figure: go.Figure, part: xr.Dataset, quantity: str) -> str:
@@ -112,7 +116,7 @@ def _language(figure: go.Figure, run: Run, part: xr.Dataset, code: str, *, bande
         figure,
         layers,
         value,
-        name=code,
+        name=plain(code),
         colour=look.colour,
         interval=(low, high),
         n=int(run.manifest.corpus["n_units"]),
@@ -125,7 +129,9 @@ def _language(figure: go.Figure, run: Run, part: xr.Dataset, code: str, *, bande
     )
 
 
-def language_recall(run: Run, *, languages: Sequence[str] | None = None) -> go.Figure:
+def language_recall(
+    run: Run, *, languages: Sequence[str] | None = None, region: Sequence[int] = ()
+) -> go.Figure:
     """Share of each language's texts that a probe tells to be in it, by layer.
 
     Parameters
@@ -134,6 +140,8 @@ def language_recall(run: Run, *, languages: Sequence[str] | None = None) -> go.F
         A run whose probes read ``language``.
     languages
         Those shown; by default all.
+    region
+        Blocks to mark.
 
     Raises
     ------
@@ -158,7 +166,7 @@ def language_recall(run: Run, *, languages: Sequence[str] | None = None) -> go.F
     ]
     chance = float(data.attrs["chance"])
     heat = go.Heatmap(
-        z=table, x=layers, y=codes, text=text, colorbar={"title": "recall"},
+        z=table, x=layers, y=plain_labels(codes), text=text, colorbar={"title": "recall"},
         hovertemplate="layer %{x}, %{y}: %{text}<extra></extra>",
         **null_scale(0.0, 1.0, null=chance),
     )  # fmt: skip
@@ -166,6 +174,7 @@ def language_recall(run: Run, *, languages: Sequence[str] | None = None) -> go.F
     figure.update_xaxes(layer_axis(layers))
     figure.update_yaxes(autorange="reversed", title="language", type="category")
     said = f"{int(data.attrs['n_texts'])} texts · folds by unit · pale: chance ({chance:.3f})"
-    figure = style(figure, title=title, caption=about(run, said), height=240 + 24 * len(codes))
+    height = 240 + 24 * len(codes)
+    figure = style(figure, title=title, caption=about(run, said), height=height, region=region)
     figure.update_layout(hovermode="closest")
     return figure

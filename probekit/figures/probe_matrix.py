@@ -21,6 +21,7 @@ from probekit.figures.probe_parts import (
     task_place,
 )
 from probekit.figures.scales import null_scale
+from probekit.figures.text import plain, plain_labels
 from probekit.figures.theme import style
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def transfer_pairs(
     said = f"pale: commonest class ({float(part['majority_mean']):.3f}) · {how(data)}"
     if centred:
         said = f"each language's training mean removed · {said}"
-    title = f"Probes of {name} at {layer_name(layer)}"
+    title = f"Probes of {plain(name)} at {layer_name(layer)}"
     figure = style(figure, title=title, caption=about(run, said), height=600)
     figure.update_layout(hovermode="closest")
     return figure
@@ -93,18 +94,18 @@ def _transfer_heat(part: xr.Dataset, codes: list[str], *, centred: bool) -> go.F
     centre = [pairs[f"transfer_centred{end}"].to_numpy() for end in ends]
     counts = part["n_items"].sel(language=codes).to_numpy()
     (table, low, high), other = (centre, raw[0]) if centred else (raw, centre[0])
-    words = "raw" if centred else "centred"
+    words, names = "raw" if centred else "centred", plain_labels(codes)
     text = [
         [
             f"{a} → {b}: {table[i, j]:.3f} [{low[i, j]:.3f}, {high[i, j]:.3f}], "
             f"n = {counts[j]}<br>{words}: {other[i, j]:.3f}"
-            for j, b in enumerate(codes)
+            for j, b in enumerate(names)
         ]
-        for i, a in enumerate(codes)
+        for i, a in enumerate(names)
     ]
     scale = null_scale(float(table.min()), 1.0, null=float(part["majority_mean"]))
     return _table(
-        table, codes, text=text, scale=scale, bar="accuracy", axes=("tested in", "trained in")
+        table, names, text=text, scale=scale, bar="accuracy", axes=("tested in", "trained in")
     )
 
 
@@ -117,7 +118,7 @@ def _table(
     bar: str,
     axes: tuple[str, str],
 ) -> go.Figure:
-    """A square table; ``axes`` name columns and rows."""
+    """A square table; ``axes`` name columns and rows, and ``names`` are plain."""
     import plotly.graph_objects as go
 
     heat = go.Heatmap(
@@ -168,7 +169,7 @@ def probe_confusion(
     codes = list(shown_languages(run, languages))
     counts = chosen.sel(language=codes).to_numpy().sum(axis=0)[: len(classes), : len(classes)]
     said = f"{len(codes)} languages together, {int(counts.sum())} items · {how(data)}"
-    title = f"{name} at {layer_name(layer)}: told as"
+    title = f"{plain(name)} at {layer_name(layer)}: told as"
     return _confusion(run, counts, classes, title=title, said=said)
 
 
@@ -203,7 +204,7 @@ def _confusion(
     run: Run, counts: np.ndarray, names: Sequence[str], *, title: str, said: str
 ) -> go.Figure:
     """Shares of every row; hover says the counts."""
-    totals = counts.sum(axis=1, keepdims=True)
+    totals, names = counts.sum(axis=1, keepdims=True), plain_labels(names)
     shares = counts / np.maximum(totals, 1)
     text = [
         [

@@ -11,6 +11,7 @@ import numpy as np
 
 from probekit.errors import InputError
 from probekit.figures.lines import add_curve, add_level
+from probekit.figures.text import plain
 from probekit.figures.theme import layer_axis, style
 
 if TYPE_CHECKING:
@@ -53,11 +54,6 @@ def rows(data: xr.Dataset) -> int:
     return -(-int(data.sizes["task"]) // 2)
 
 
-def listed(codes: str | Sequence[str]) -> str:
-    """Codes in a row."""
-    return codes if isinstance(codes, str) else ", ".join(codes)
-
-
 def panels(data: xr.Dataset, titles: Sequence[str], *, columns: int = 2) -> go.Figure:
     """Panels of equal size over one layer axis; one panel takes the whole width."""
     from plotly.subplots import make_subplots
@@ -70,7 +66,7 @@ def panels(data: xr.Dataset, titles: Sequence[str], *, columns: int = 2) -> go.F
         shared_xaxes=True,
         vertical_spacing=0.22 / max(1, n_rows),
         horizontal_spacing=0.07,
-        subplot_titles=[title.replace("_", " ") for title in titles],
+        subplot_titles=[plain(title.replace("_", " "), longest=60) for title in titles],
     )
     axis = layer_axis([int(layer) for layer in data["layer"].to_numpy()])
     figure.update_xaxes({name: value for name, value in axis.items() if name != "title"})
@@ -142,13 +138,16 @@ def share_legend(figure: go.Figure, before: int, name: str, *, first: bool) -> N
             trace.showlegend = False
 
 
-def finish(figure: go.Figure, *, title: str, caption: str, n_rows: int) -> go.Figure:
+def finish(
+    figure: go.Figure, *, title: str, caption: str, n_rows: int, region: Sequence[int] = ()
+) -> go.Figure:
     """Style panels, with the legend above their titles."""
-    figure = style(figure, title=title, caption=caption, height=PANEL_HEIGHT * n_rows + 190)
+    height = PANEL_HEIGHT * n_rows + 190
+    figure = style(figure, title=title, caption=caption, height=height, region=region)
     figure.update_layout(
-        margin={"t": 116, "b": 104},
+        margin={"t": 116},
         legend={"y": 1.0 + 46 / (PANEL_HEIGHT * n_rows), "x": 0, "xanchor": "left"},
-        title={"y": 1 - 22 / (PANEL_HEIGHT * n_rows + 190), "yanchor": "top"},
+        title={"y": 1 - 22 / figure.layout.height, "yanchor": "top"},
     )
     return figure
 

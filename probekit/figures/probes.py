@@ -23,17 +23,17 @@ from probekit.figures.probe_parts import (
     group,
     how,
     level,
-    listed,
     panels,
     rows,
     share_legend,
     task_names,
     tasks_of,
 )
+from probekit.figures.text import listed
 from probekit.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import plotly.graph_objects as go
     import xarray as xr
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from probekit.runs import Run
 
 
-def probe_accuracy(run: Run, *, task: str | None = None) -> go.Figure:
+def probe_accuracy(run: Run, *, task: str | None = None, region: Sequence[int] = ()) -> go.Figure:
     """Held-out accuracy of every task by layer, beside majority, shuffled labels and control.
 
     Parameters
@@ -50,6 +50,8 @@ def probe_accuracy(run: Run, *, task: str | None = None) -> go.Figure:
         A run with the analysis ``probes``.
     task
         By default all, one panel each.
+    region
+        Blocks to mark.
 
     Raises
     ------
@@ -69,12 +71,11 @@ def probe_accuracy(run: Run, *, task: str | None = None) -> go.Figure:
         level(figure, part, float(part["majority_mean"]), name="commonest class", at=at)
     figure.update_yaxes(range=[0, 1.02])
     said = f"mean over languages · {how(data)}"
-    return finish(
-        figure, title="What a linear probe can read", caption=about(run, said), n_rows=rows(data)
-    )
+    title = "What a linear probe can read"
+    return _finished(figure, run, said, title=title, n_rows=rows(data), region=region)
 
 
-def probe_transfer(run: Run, *, task: str | None = None) -> go.Figure:
+def probe_transfer(run: Run, *, task: str | None = None, region: Sequence[int] = ()) -> go.Figure:
     """Accuracy in another language than the probe was trained in, raw and centred, by layer.
 
     Parameters
@@ -83,6 +84,8 @@ def probe_transfer(run: Run, *, task: str | None = None) -> go.Figure:
         A run with the analysis ``probes``.
     task
         By default all, one panel each.
+    region
+        Blocks to mark.
 
     Raises
     ------
@@ -113,10 +116,10 @@ def probe_transfer(run: Run, *, task: str | None = None) -> go.Figure:
         level(figure, part, float(part["majority_mean"]), name="commonest class", at=at)
     figure.update_yaxes(range=[0, 1.02])
     said = f"mean over pairs of languages · {how(data)}"
-    return finish(figure, title=title, caption=about(run, said), n_rows=rows(data))
+    return _finished(figure, run, said, title=title, n_rows=rows(data), region=region)
 
 
-def probe_codes(run: Run, *, task: str | None = None) -> go.Figure:
+def probe_codes(run: Run, *, task: str | None = None, region: Sequence[int] = ()) -> go.Figure:
     """How many times shorter the labels' online code is than the uniform one, by layer.
 
     Parameters
@@ -125,6 +128,8 @@ def probe_codes(run: Run, *, task: str | None = None) -> go.Figure:
         A run with the analysis ``probes``.
     task
         By default all, one panel each.
+    region
+        Blocks to mark.
 
     Raises
     ------
@@ -145,10 +150,12 @@ def probe_codes(run: Run, *, task: str | None = None) -> go.Figure:
         level(figure, part, 1.0, name="uniform code", at=at)
     figure.update_yaxes(rangemode="tozero")
     said = "uniform code / online code (Voita & Titov 2020), mean over languages"
-    return finish(figure, title=title, caption=about(run, said), n_rows=rows(data))
+    return _finished(figure, run, said, title=title, n_rows=rows(data), region=region)
 
 
-def probe_selectivity(run: Run, *, task: str | None = None) -> go.Figure:
+def probe_selectivity(
+    run: Run, *, task: str | None = None, region: Sequence[int] = ()
+) -> go.Figure:
     """Accuracy beyond that of the control task, and beyond that of the embedding, by layer.
 
     Parameters
@@ -157,6 +164,8 @@ def probe_selectivity(run: Run, *, task: str | None = None) -> go.Figure:
         A run with the analysis ``probes``.
     task
         By default all, one panel each.
+    region
+        Blocks to mark.
 
     Raises
     ------
@@ -182,11 +191,19 @@ def probe_selectivity(run: Run, *, task: str | None = None) -> go.Figure:
         "control task: random labels, one for each text or word type (Hewitt & Liang 2019) · mean "
         f"over languages · {how(data)}"
     )
-    return finish(figure, title=title, caption=about(run, said), n_rows=rows(data))
+    return _finished(figure, run, said, title=title, n_rows=rows(data), region=region)
 
 
-def language_identity(run: Run) -> go.Figure:
-    """Language identity by layer: accuracy, bits of its code, directions that carry it."""
+def language_identity(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
+    """Language identity by layer: accuracy, bits of its code, directions that carry it.
+
+    Parameters
+    ----------
+    run
+        A run whose probes read ``language``.
+    region
+        Blocks to mark.
+    """
     title = "How strongly language is written"
     data = group(run, LANGUAGE_GROUP)
     if data is None:
@@ -212,7 +229,13 @@ def language_identity(run: Run) -> go.Figure:
     figure.update_yaxes(rangemode="tozero")
     n = int(data.attrs["n_texts"])
     said = f"{n} texts · folds by unit · LEACE and INLP judged on units they did not see"
-    return finish(figure, title=title, caption=about(run, said), n_rows=len(titles))
+    return _finished(figure, run, said, title=title, n_rows=len(titles), region=region)
+
+
+def _finished(
+    figure: go.Figure, run: Run, said: str, *, title: str, n_rows: int, region: Sequence[int]
+) -> go.Figure:
+    return finish(figure, title=title, caption=about(run, said), n_rows=n_rows, region=region)
 
 
 def _rank(data: xr.Dataset) -> np.ndarray:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probekit.figures.lines import add_curve, add_level
-from probekit.figures.theme import GREEN, ORANGE, PURPLE, VERMILION, layer_axis, style
+from probekit.figures.text import model_of
+from probekit.figures.theme import GREEN, ORANGE, PURPLE, VERMILION, head_room, layer_axis, style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import plotly.graph_objects as go
     import xarray as xr
@@ -26,13 +27,15 @@ SPACES = (("regions", "residual stream"), ("mlp_regions", "MLP neurons (token-me
 PANEL_HEIGHT = 260
 
 
-def regions_by_layer(run: Run) -> go.Figure:
+def regions_by_layer(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
     """LRDS and SADS by layer: of the residual stream, and of MLP neurons where the run has them.
 
     Parameters
     ----------
     run
         A run with the analysis ``regions``.
+    region
+        Blocks to mark.
 
     Raises
     ------
@@ -60,7 +63,8 @@ def regions_by_layer(run: Run) -> go.Figure:
     figure.update_annotations(font_size=13, x=0, xanchor="left")
     height = PANEL_HEIGHT * len(groups) + 150
     title = "What organises a layer: language or meaning"
-    return style(figure, title=title, caption=_caption(run), height=height)
+    figure = style(figure, title=title, caption=_caption(run), height=height, region=region)
+    return head_room(figure)
 
 
 def _panel(figure: go.Figure, run: Run, data: xr.Dataset, *, row: int) -> None:
@@ -88,7 +92,7 @@ def _panel(figure: go.Figure, run: Run, data: xr.Dataset, *, row: int) -> None:
 def _caption(run: Run) -> str:
     corpus, how = run.manifest.corpus, run.manifest.estimators
     return (
-        f"{run.manifest.model['id']} · {corpus['n_units']} units × "
+        f"{model_of(run)} · {corpus['n_units']} units × "
         f"{len(corpus['languages'])} languages · LRDS: within a language minus across languages; "
         "SADS: translations minus other pairs<br>solid: centred on the mean of all texts · "
         f"interval: {how['bootstrap']} bootstrap resamples of units · dotted: 0, nothing is "
@@ -96,4 +100,4 @@ def _caption(run: Run) -> str:
     )
 
 
-FIGURES: dict[str, Callable[[Run], go.Figure]] = {"regions": regions_by_layer}
+FIGURES: dict[str, Callable[..., go.Figure]] = {"regions": regions_by_layer}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from probekit.errors import InputError
@@ -10,7 +12,9 @@ from probekit.figures.cka import cka_by_layer, cka_heatmap
 from probekit.figures.compare import comparison_by_language, comparison_by_layer
 from probekit.figures.instruments import instrument_figures
 from probekit.figures.layers import layers_overview
+from probekit.figures.region import Region
 from probekit.figures.selection import selection_by_layer
+from probekit.figures.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from probekit.runs import Run
+
+#: The rule whose region is marked: the default of ``run.select``.
+RULE = "plateau"
 
 
 class RunPlots:
@@ -34,7 +41,7 @@ class RunPlots:
 
     def cka(self, *, variants: bool = True) -> go.Figure:
         """See :func:`probekit.figures.cka_by_layer`; the default rule's region is marked."""
-        return cka_by_layer(self._run, region=self._region(), variants=variants)
+        return cka_by_layer(self._run, region=self.region(), variants=variants)
 
     def pairs(self, *, layer: int) -> go.Figure:
         """See :func:`probekit.figures.cka_heatmap`."""
@@ -42,7 +49,7 @@ class RunPlots:
 
     def layers(self) -> go.Figure:
         """See :func:`probekit.figures.layers_overview`; the default rule's region is marked."""
-        return layers_overview(self._run, region=self._region())
+        return layers_overview(self._run, region=self.region())
 
     def selection(self, rule: str = "plateau", **options: Any) -> go.Figure:
         """What a rule read and accepts; see :func:`probekit.figures.selection.selection_by_layer`.
@@ -56,22 +63,27 @@ class RunPlots:
 
     def difference(self, other: Run, *, measure: str = "cka/mean") -> go.Figure:
         """See :func:`probekit.figures.compare.comparison_by_layer`."""
-        return comparison_by_layer(self._run.diff(other), measure=measure)
+        region = self.region(named=True)
+        return comparison_by_layer(self._run.diff(other), measure=measure, region=region)
 
     def difference_by_language(
         self, other: Run, *, measure: str = "cka/mean", languages: Sequence[str] = ()
     ) -> go.Figure:
         """See :func:`probekit.figures.compare.comparison_by_language`."""
         found = self._run.diff(other)
-        return comparison_by_language(found, measure=measure, languages=languages)
+        region = self.region(named=True)
+        return comparison_by_language(found, measure=measure, languages=languages, region=region)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Figures of instruments: ``run.plot.NAME(…)`` draws ``figures.NAME(run, …)``."""
+        """Figures of instruments: ``run.plot.NAME(…)`` draws ``figures.NAME(run, …)``.
+
+        One over layers, which takes a ``region``, gets the default rule's unless it is given one.
+        """
         found = None if name.startswith("_") else instrument_figures().get(name)
         if found is None:
             msg = f"run.plot has no figure {name!r} (has: {', '.join(self.names())})"
             raise AttributeError(msg)
-        return partial(found, self._run)
+        return partial(self._with_region, found)
 
     def names(self) -> tuple[str, ...]:
         """Figures that can be asked for, whether or not this run holds what they show."""
@@ -81,8 +93,47 @@ class RunPlots:
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self.names()})
 
-    def _region(self) -> tuple[int, ...]:
-        try:
-            return tuple(self._run.select().region)
-        except InputError:  # too few blocks for a rule, or regions were not computed
-            return ()
+    def _with_region(self, draw: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
+        if "region" not in options and "region" in signature(draw).parameters:
+            options["region"] = self.region()
+        return draw(self._run, *args, **options)
+
+    def region(self, *, named: bool = False) -> Region:
+        """The default rule's region, which figures over layers mark.
+
+        Empty where the rule refuses or has nothing to read. Read from the run once, as long as it
+        is open.
+
+        Parameters
+        ----------
+        named
+            Whether its words say of which run it is.
+        """
+        blocks = _default_region(_Of(id(self._run), self._run))
+        whose = f"the region that the rule {RULE} selects at its defaults"
+        where = f" in {plain(self._run.folder.name)}" if named else ""
+        return Region.of(blocks, whose + where)
+
+
+@dataclass(frozen=True)
+class _Of:
+    """A run by its identity, which it keeps as long as this is kept."""
+
+    place: int
+    run: Run = field(compare=False, repr=False)
+
+
+@lru_cache(maxsize=8)
+def _default_region(of: _Of) -> tuple[int, ...]:
+    """Blocks of ``run.select()``, without the controls and the other rules that it looks at too."""
+    from probekit.selection import RULES, evidence_of
+    from probekit.selection.registry import make_rule
+    from probekit.selection.verdict import decide
+
+    if not set(RULES[RULE].needs) <= set(of.run.analyses):
+        return ()
+    rule = make_rule(RULE)
+    try:
+        return tuple(decide(evidence_of(of.run), rule, rule.prefer).region)
+    except InputError:  # too few blocks for a rule, or an older run
+        return ()

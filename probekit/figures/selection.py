@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from probekit.figures.lines import add_curve, add_level, add_region
+from probekit.figures.text import listed, plain, sentence
 from probekit.figures.theme import (
     BLUE,
     GREEN,
     ORANGE,
     PURPLE,
     VERMILION,
+    head_room,
     layer_axis,
     style,
 )
@@ -83,7 +85,7 @@ def selection_by_layer(selection: LayerSelection) -> go.Figure:
 
     panels = list(_panels(selection))
     n = len(panels) + 1
-    names = [TITLES.get(each.name, each.name) for each in panels]
+    names = [_heading(each.name) for each in panels]
     figure = make_subplots(
         rows=n,
         cols=1,
@@ -103,7 +105,11 @@ def selection_by_layer(selection: LayerSelection) -> go.Figure:
         figure, title=_title(selection), caption=_caption(selection), height=PANEL * n + AROUND
     )
     figure.update_layout(showlegend=True)
-    return figure
+    return head_room(figure)
+
+
+def _heading(column: str) -> str:
+    return TITLES.get(column) or plain(column, longest=60)
 
 
 def _panels(selection: LayerSelection) -> Iterator[_Panel]:
@@ -132,7 +138,7 @@ def _add_panel(figure: go.Figure, selection: LayerSelection, panel: _Panel, row:
     blocks = list(selection.evidence.layers)
     column = panel.column
     interval = None if column.low is None or column.high is None else (column.low, column.high)
-    name = TITLES.get(panel.name, panel.name).partition(":")[0]
+    name = _heading(panel.name).partition(":")[0]
     first = len(figure.data)
     add_curve(
         figure,
@@ -193,7 +199,7 @@ def _add_target(
 
 
 def _title(selection: LayerSelection) -> str:
-    return str(selection).partition("\n")[0]
+    return sentence(str(selection).partition("\n")[0])
 
 
 def _caption(selection: LayerSelection) -> str:
@@ -204,8 +210,8 @@ def _caption(selection: LayerSelection) -> str:
         f"{evidence.n_units} units × {len(evidence.languages)} languages",
         f"{selection.stability.bootstrap_n} bootstrap resamples of units"
         + (", half with one language left out" if selection.stability.unit == "both" else ""),
-        f"drawn from intervals, not resampled: {', '.join(drawn)}" if drawn else "",
-        f"held at its value: {', '.join(kept)}" if kept else "",
+        f"drawn from intervals, not resampled: {listed(drawn)}" if drawn else "",
+        f"held at its value: {listed(kept)}" if kept else "",
         "shaded: the region; star: the block that a loss reads" if selection.region else "refused",
     ]
     return " · ".join(part for part in parts if part)

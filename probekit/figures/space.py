@@ -11,6 +11,7 @@ from probekit.errors import InputError
 from probekit.figures.alignment import about, layer_name
 from probekit.figures.languages import DASHES, MARKERS, PALETTE, LanguageStyle, language_styles
 from probekit.figures.meet_measures import chosen_languages
+from probekit.figures.text import plain, plain_labels, sentence
 from probekit.figures.theme import GREY, INK, style
 from probekit.runs.maps import NO_CLASS, TextMap, classes_of, text_map
 
@@ -72,7 +73,7 @@ def space_map(
         _join(figure, run, found, unit=unit, rows=rows)
     _plane(figure, found, names=len(figure.data) * legend)
     kind = "each language on its own mean" if centred else "as they lie"
-    title = f"All texts at {layer_name(layer)}, {kind}, by {by}"
+    title = f"All texts at {layer_name(layer)}, {kind}, by {plain(by)}"
     caption = _caption(run, found, units)
     return style(figure, title=title, caption=caption, height=620, hover="closest")
 
@@ -81,7 +82,7 @@ def _caption(run: Run, found: TextMap, units: np.ndarray) -> str:
     """What the axes are; and how many units are drawn, where they are not all."""
     every = len(units) == len(found.units)
     some = "" if every else f" · {len(units)} of {len(found.units)} units drawn, evenly spaced"
-    return about(run, found.said + some, interval=False)
+    return about(run, sentence(found.said) + some, interval=False)
 
 
 def _classes(
@@ -159,16 +160,18 @@ def _points(
     languages, places = np.nonzero(here)
     points = found.points[np.array(rows)[languages], units[places]]
     ids = np.array(found.units)[units[places]]  # arrays: plotly checks lists one by one
-    codes = np.array(run.languages)[np.array(rows)[languages]]
+    shown = np.array([plain(unit, longest=80) for unit in found.units])[units[places]]
+    codes = np.array(plain_labels(run.languages))[np.array(rows)[languages]]
+    told = np.char.add(np.char.add(codes, ", "), shown)
     return go.Scatter(
         x=points[:, 0],
         y=points[:, 1],
         mode="markers",
-        name=name,
+        name=plain(name),
         marker={"size": 5, "opacity": 0.65, "color": looks.colour, "symbol": looks.symbol},
         customdata=ids,
-        text=codes if len(set(languages)) > 1 else str(codes[0]),
-        hovertemplate=f"%{{text}}, %{{customdata}}<extra>{name}</extra>",
+        text=told,
+        hovertemplate=f"%{{text}}<extra>{plain(name)}</extra>",
     )
 
 
@@ -193,8 +196,8 @@ def _join(figure: go.Figure, run: Run, found: TextMap, *, unit: str, rows: list[
             x=points[:, 0],
             y=points[:, 1],
             mode="markers+text",
-            name=unit,
-            text=codes,
+            name=plain(unit),
+            text=plain_labels(codes),
             textposition="top center",
             textfont={"size": 12, "color": INK},
             cliponaxis=False,
@@ -205,7 +208,7 @@ def _join(figure: go.Figure, run: Run, found: TextMap, *, unit: str, rows: list[
                 "symbol": [styles[code].symbol for code in codes],
                 "line": {"color": INK, "width": 1.5},
             },
-            hovertemplate="%{text}, %{customdata}<extra>chosen unit</extra>",
+            hovertemplate=f"%{{text}}, {plain(unit, longest=80)}<extra>chosen unit</extra>",
         )
     )
 
@@ -214,6 +217,6 @@ def _plane(figure: go.Figure, found: TextMap, *, names: int) -> None:
     """Axes of equal steps where steps mean something; a legend where it can be read."""
     x, y = found.titles
     scale: dict[str, Any] = {"scaleanchor": "x"} if found.to_scale else {}
-    figure.update_xaxes(title=x, zeroline=False)
-    figure.update_yaxes(title=y, zeroline=False, **scale)
+    figure.update_xaxes(title=sentence(x), zeroline=False)
+    figure.update_yaxes(title=sentence(y), zeroline=False, **scale)
     figure.update_layout(showlegend=1 < names <= MOST_NAMES)

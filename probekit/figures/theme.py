@@ -5,7 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from probekit.figures.region import add_region, region_words
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import plotly.graph_objects as go
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, GREY = (
@@ -19,6 +23,14 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, GREY = (
 INK = "#1b2129"
 BAND_OPACITY = 0.18
 FONT = "Inter, Helvetica, Arial, sans-serif"
+#: Of the caption: pixels, a grey with a contrast of 5.7 on white, characters of a line, pixels from
+#: the plot (two rows of ticks and the title of the axis) and from line to line.
+CAPTION_SIZE, CAPTION_INK, LINE, BELOW, LINE_HEIGHT = 12, "#5f6670", 165, 62, 16
+_TWO_LINES = BELOW + 2 * LINE_HEIGHT + 10
+#: Buttons of plotly.js that send a figure to another machine: 7's name, and 6's.
+UPLOADS = ("sendChartToCloud", "sendDataToCloud")
+#: Options of plotly.js wherever a figure is written: nothing in it leaves the machine.
+CONFIG = {"displaylogo": False, "showSendToCloud": False}
 
 
 def rgba(colour: str, opacity: float) -> str:
@@ -28,31 +40,101 @@ def rgba(colour: str, opacity: float) -> str:
 
 
 def style(
-    figure: go.Figure, *, title: str, caption: str, height: int, hover: str = "x unified"
+    figure: go.Figure,
+    *,
+    title: str,
+    caption: str,
+    height: int,
+    hover: str = "x unified",
+    region: Sequence[int] = (),
 ) -> go.Figure:
-    """Give a figure the house look, its title and the sentence that says how it was made."""
+    """Give a figure the house look, its title and the sentence that says how it was made.
+
+    Parameters
+    ----------
+    figure
+        With all its traces.
+    title, caption
+        What is not the house's own words in them went through ``text.plain``.
+    height
+        In pixels, with a caption of two lines; longer ones add theirs.
+    hover
+        Plotly's hover mode.
+    region
+        Blocks to mark over a layer axis; the caption says whose they are.
+    """
+    add_region(figure, region)
+    parts = (caption, region_words(figure, region))
+    lines = folded(" · ".join(filter(None, parts)))
+    below = BELOW + LINE_HEIGHT * len(lines) + 10
     figure.update_layout(
         template=_template(),
         title={"text": title, "x": 0, "xref": "paper", "font": {"size": 17}},
         font={"family": FONT, "size": 13},
-        height=height,
-        margin={"l": 64, "r": 24, "t": 56, "b": 96},
+        height=height + max(0, below - _TWO_LINES),
+        margin={"l": 64, "r": 24, "t": 56, "b": below},
         hovermode=hover,
+        hoverlabel={"namelength": -1},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        modebar={"remove": list(UPLOADS)},
     )
+    _add_caption(figure, lines)
+    return figure
+
+
+def _add_caption(figure: go.Figure, lines: list[str]) -> None:
+    """What is under a figure, below its ticks and the title of its axis."""
     figure.add_annotation(
-        text=caption,
+        name="caption",
+        text="<br>".join(lines),
         xref="paper",
         yref="paper",
         x=0,
         y=0,
-        yshift=-52,
+        xanchor="left",
+        yshift=-BELOW,
         yanchor="top",
         showarrow=False,
         align="left",
-        font={"size": 11, "color": GREY},
+        font={"size": CAPTION_SIZE, "color": CAPTION_INK},
+    )
+
+
+def head_room(figure: go.Figure, *, legend_rows: int = 1) -> go.Figure:
+    """Room above panels: the title, then the legend, then the panels' own headings.
+
+    Parameters
+    ----------
+    figure
+        As :func:`style` leaves it.
+    legend_rows
+        Rows that its legend takes.
+    """
+    top = 84 + 20 * legend_rows
+    height = figure.layout.height + top - figure.layout.margin.t
+    at = {"yref": "container", "yanchor": "top"}
+    figure.update_layout(
+        height=height,
+        margin={"t": top},
+        title={**at, "y": 1, "pad": {"t": 16}},
+        legend={**at, "y": 1 - 44 / height, "x": 0, "xanchor": "left"},
     )
     return figure
+
+
+def folded(caption: str) -> list[str]:
+    """Lines of a caption, broken between its parts (``·``) where they get long."""
+    lines: list[str] = []
+    for line in caption.split("<br>"):
+        kept = ""
+        for part in line.split(" · "):
+            joined = f"{kept} · {part}" if kept else part
+            if kept and len(joined) > LINE:
+                lines.append(kept)
+                joined = part
+            kept = joined
+        lines.append(kept)
+    return lines
 
 
 @cache

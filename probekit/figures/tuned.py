@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from probekit.figures.lines import add_curve, add_level
+from probekit.figures.text import sentence
 from probekit.figures.theme import BLUE, ORANGE, layer_axis, style
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def tuned_by_layer(report: xr.Dataset) -> go.Figure:
     figure.update_yaxes(title="KL(model ‖ lens), nats, mean over languages", type="log")
     caption = (
         f"{report.attrs['n_positions']} positions of {report.attrs['n_units']} units in "
-        f"{report.sizes['language']} languages, none fitted on · {report.attrs['interval']}"
+        f"{report.sizes['language']} languages, none fitted on · "
+        f"{sentence(report.attrs['interval'])}"
     )
     return style(figure, title="What the tuned lens gains", caption=caption, height=480)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from probekit.capture.engine import Silent
+from probekit.capture.notebook_progress import standing
 from probekit.capture.tokens import TokenizedText, longest_text
 from probekit.errors import CorpusError, InputError, ModelError
 from probekit.logit_lens.concept_items import (
@@ -147,11 +147,11 @@ def concept_lens(
     sources = choose_sources(source, targets) if task == "translation" else _own(targets)
     lexicon = open_lexicon(task, _involved(sources), words)
     every = _every_item(subject, lexicon, sources, n_words=n_words, seed=seed)
-    usable = {code: items for code, items in every.items() if items.n_words >= LEAST_WORDS}
-    _check_usable(usable, every)
-    reader = _Reader(subject, tuned=tuned, seed=seed, progress=progress or Silent())
-    attributes = _attributes(lexicon, reader, every, source=source)
-    n_units, found = lexicon.answers.n_units, reader.read(usable)
+    usable = _usable(every)
+    with standing(progress) as told:
+        reader = _Reader(subject, tuned=tuned, seed=seed, progress=told)
+        attributes = _attributes(lexicon, reader, every, source=source)
+        n_units, found = lexicon.answers.n_units, reader.read(usable)
     return ConceptLens(dataset(found, usable, n_units=n_units, seed=seed, attributes=attributes))
 
 
@@ -212,7 +212,9 @@ def _check(subject: Subject, n_words: int) -> None:
         raise InputError(msg)
 
 
-def _check_usable(usable: Mapping[str, Items], every: Mapping[str, Items]) -> None:
+def _usable(every: Mapping[str, Items]) -> dict[str, Items]:
+    """Languages with enough words; there must be one."""
+    usable = {code: items for code, items in every.items() if items.n_words >= LEAST_WORDS}
     if not usable:
         found = ", ".join(f"{code} {items.n_words}" for code, items in every.items())
         msg = (
@@ -220,6 +222,7 @@ def _check_usable(usable: Mapping[str, Items], every: Mapping[str, Items]) -> No
             f"the source word's ({found}). Choose languages of other scripts, or give words."
         )
         raise CorpusError(msg)
+    return usable
 
 
 class _Reader:

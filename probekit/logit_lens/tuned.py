@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probekit.capture.engine import Silent
+from probekit.capture.notebook_progress import standing
 from probekit.capture.tokens import TokenizedCorpus, longest_text, tokenize
 from probekit.errors import InputError
 from probekit.logit_lens.residuals import residuals
@@ -135,6 +135,8 @@ class TunedLens:
         ridge
             Shrinkage towards the plain lens, as a share of a dimension's variance. None: by layer,
             the best of .01, .1 and 1 on held-out units.
+        progress
+            Told how far it is. Unless given, a notebook shows a bar and anything else nothing.
 
         Raises
         ------
@@ -151,8 +153,9 @@ class TunedLens:
         if steps is None:
             steps = STEPS.get(subject.device.type, GPU_STEPS)
         penalties = PENALTIES if ridge is None else (ridge,)
-        fitter = _Fitter(subject, parts, seed=seed, progress=progress or Silent())
-        return fitter.run(penalties, steps, languages=tokens.languages)
+        with standing(progress) as told:
+            fitter = _Fitter(subject, parts, seed=seed, progress=told)
+            return fitter.run(penalties, steps, languages=tokens.languages)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one safetensors file.

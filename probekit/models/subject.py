@@ -89,6 +89,6 @@ class Subject:
         )
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from probekit.models.display import subject_html
 
-        return f"<code>{escape(repr(self))}</code>"
+        return subject_html(self)

@@ -214,19 +214,9 @@ class Run:
         )
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from probekit.runs.display import run_html
 
-        rows = "".join(
-            "<tr>"
-            + "".join(
-                f"<td>{value:.3f}</td>" if isinstance(value, float) else f"<td>{value}</td>"
-                for value in row.values()
-            )
-            + "</tr>"
-            for row in self.table()
-        )
-        head = "".join(f"<th>{escape(name)}</th>" for name in ("layer", "depth", *COLUMNS))
-        return f"<p>{escape(repr(self))}</p><table><tr>{head}</tr>{rows}</table>"
+        return run_html(self)
 
 
 def open_run(path: str | os.PathLike[str], *, verify: bool = True) -> Run:

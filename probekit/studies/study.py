@@ -236,7 +236,7 @@ class Study(BaseModel):
         InterruptedRun, StorageError, NumericalError
             It stopped; finished shards are kept.
         """
-        from probekit.studies.notebook_progress import standing
+        from probekit.capture.notebook_progress import standing
         from probekit.studies.runner import run_study
 
         with standing(progress) as told:

@@ -101,6 +101,7 @@ def test_scales_and_texts_are_left_alone(finished_run):
 
 def test_little_html_becomes_words():
     assert words("a<br>b <b>c</b>") == "a b c"
+    assert words("R&amp;D &lt;b&gt;") == "R&D <b>", "a label is shown as it was written"
 
 
 def test_a_language_looks_the_same_whoever_is_beside_it():

@@ -164,7 +164,7 @@ def test_layers_with_layers_are_the_runs(finished_run):
     expected = data["pairs"].sel(language="en", language_b="sw")
     assert np.array_equal(np.array(pair.z, dtype=np.float32), expected)
     low, high = (float(data[f"pairs_{end}"][1, 3, 0, 2]) for end in ("low", "high"))
-    assert pair.text[1][3].endswith(f"{float(expected[1, 3]):.3f} [{low:.3f}, {high:.3f}]")
+    assert pair.text[1][3].endswith(f"{float(expected[1, 3]):.3f} [{low:.3f}, {high:.3f}], n = 12")
 
 
 def test_within_a_language_the_diagonal_is_left_out(finished_run):

@@ -93,6 +93,7 @@ def test_the_ablation_is_symmetric_about_zero_and_says_its_interval():
         for end, shift in (("", 0.0), ("_low", -0.1), ("_high", 0.1))
     }
     variables["n_neurons"] = ("ablated", [3, 4])
+    variables["n_scored"] = ("language", [24, 40])
     attrs = {"model": "m", "controls": 3, "n_units": 8, "n_scored_total": 64, "interval": "95 %"}
     data = xr.Dataset(variables, coords={"ablated": ["en", "de"], "language": ["en", "de"]})
     figure = neurons.ablation_table(AblationResult(data.assign_attrs(attrs)))
@@ -101,4 +102,6 @@ def test_the_ablation_is_symmetric_about_zero_and_says_its_interval():
     assert (heatmap.zmin, heatmap.zmax) == (-0.5, 0.5)
     assert list(heatmap.y) == ["en (3)", "de (4)"]
     assert heatmap.text[0][1].startswith("excess: -0.100 [-0.200, +0.000]")
+    assert heatmap.text[1][0].endswith("n = 8 units, 24 tokens")
+    assert heatmap.text[1][1].endswith("n = 8 units, 40 tokens")
     assert "8 units, 64 tokens" in caption(figure)

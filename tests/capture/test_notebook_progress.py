@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from probekit.studies import notebook_progress
-from probekit.studies.notebook_progress import NotebookProgress, in_notebook, standing
+from probekit.capture import notebook_progress
+from probekit.capture.notebook_progress import NotebookProgress, in_notebook, standing
 
 SCRIPT = """
 import json
@@ -121,3 +121,19 @@ def test_a_real_kernel_shows_one_bar_and_importing_shows_nothing(study, tmp_path
     assert [output["output_type"] for output in ran] == ["display_data"], ran
     assert ran[0]["data"]["text/plain"].startswith("done in ")
     assert "<progress" not in ran[0]["data"]["text/html"]
+
+
+def test_everything_that_takes_long_shows_its_bar(screen):
+    import numpy as np
+
+    from probekit.ablation import ablate
+    from probekit.logit_lens import TunedLens
+    from tests.texts import parallel
+    from tests.tiny import tiny_subject
+
+    subject, corpus = tiny_subject(), parallel(12)
+    ablate(subject, corpus, {"en": np.array([[0, 1]])}, limit=4, bootstrap=20)
+    assert screen.last["text/plain"].startswith("done in ")
+    TunedLens.fit(subject, corpus, positions_per_language=16, steps=0)
+    assert len(screen.shown) == 2
+    assert "done in " in screen.last["text/plain"]
