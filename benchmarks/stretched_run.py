@@ -65,12 +65,14 @@ def _stretched(run: Run, group: xr.Dataset, *, blocks: int, codes: tuple[str, ..
         first = int(own[0])
         wanted = np.arange(first, blocks)
         taken["layer"] = np.rint(np.linspace(0, len(own) - 1, len(wanted))).astype(int)
+        if "layer_b" in group.dims:
+            taken["layer_b"] = taken["layer"]
     for name in LANGUAGES:
         if name in group.dims:
             taken[name] = np.arange(len(codes)) % len(run.languages)
     big = group.load().isel(taken)
     if "layer" in taken:
-        big = big.assign_coords(layer=wanted)
+        big = big.assign_coords({axis: wanted for axis in ("layer", "layer_b") if axis in taken})
         if "depth" in big.coords:
             big = big.assign_coords(depth=("layer", [depth(int(i), blocks) for i in wanted]))
     for name in LANGUAGES:

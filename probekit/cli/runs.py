@@ -151,9 +151,16 @@ def select(
     prefer: Annotated[
         str | None, typer.Option(help="Target in the region: peak, earliest or deepest.")
     ] = None,
+    roles: Annotated[
+        str | None, typer.Option(help="Matrices to name: mlp_out (if not said), attn_out, …")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Another option of the rule: probability=0.7. Repeat it."),
+    ] = None,
+    evidence: Annotated[
+        list[Path] | None,
+        typer.Option(help="Result that raises the evidence grade (of an experiment). Repeat it."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Nothing but JSON is ever printed here.")
@@ -162,16 +169,23 @@ def select(
     """Choose layers: JSON on stdout, reasons on stderr; exit 1 when the evidence carries none."""
     del as_json  # taken so that every command that prints takes it
     from probekit.runs import open_run
+    from probekit.selection.grade import grade_of
 
     options = _rule_options(settings, alpha=alpha, where=where, prefer=prefer)
-    languages = {"source": source, "held_out": held_out}
-    named = {name: listed(text) for name, text in languages.items() if text is not None}
+    lists = {"source": source, "held_out": held_out, "roles": roles}
+    named = {name: listed(text) for name, text in lists.items() if text is not None}
     chosen = open_run(folder).select(rule=rule, **named, **options)
+    for file in evidence or ():
+        chosen = chosen.with_evidence(grade_of(file), file)
     typer.echo(chosen.to_json())
     for reason in (*chosen.reasons, *(f"warning: {text}" for text in chosen.warnings)):
         typer.echo(reason, err=True)
     if chosen.status == "no_signal":
         raise typer.Exit(FINDINGS)
+
+
+#: What ``--set`` must not say, because the command says it by a flag.
+_OWN_FLAGS = ("rule", "source", "held_out", "roles")
 
 
 def _rule_options(said: list[str] | None, **named: Any) -> dict[str, Any]:
@@ -181,6 +195,10 @@ def _rule_options(said: list[str] | None, **named: Any) -> dict[str, Any]:
     found = {name: value for name, value in named.items() if value is not None}
     for text in said or ():
         name, equals, value = text.partition("=")
+        if name in _OWN_FLAGS:
+            flag = f"--{name.replace('_', '-')}"
+            msg = f"--set must name an option of the rule. Got {name!r} instead; say {flag} VALUE."
+            raise InputError(msg)
         if not equals or not name.isidentifier() or name in found:
             msg = f"--set must be NAME=VALUE, as in probability=0.7, once a name. Got {text!r}."
             raise InputError(msg)

@@ -10,7 +10,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from probekit.errors import RuleError
 
@@ -88,6 +88,25 @@ def read_support(
         msg = f"source {path.name!r} must support {grade!r}. Got {problem} instead; {_REMEDY}"
         raise RuleError(msg)
     return support
+
+
+def grade_of(source: str | os.PathLike[str]) -> Grade:
+    """The grade that a file's kind of result can support; whether it does is not asked.
+
+    Raises
+    ------
+    RuleError
+        No JSON result, or one of an unknown kind.
+    """
+    kind = _read(Path(source))[0].get("kind")
+    for grade, wanted in KINDS.items():
+        if kind == wanted:
+            return cast("Grade", grade)
+    msg = (
+        f"source {Path(source).name!r} must hold the kind {' or '.join(KINDS.values())}. Got "
+        f"{kind!r} instead; {_REMEDY}"
+    )
+    raise RuleError(msg)
 
 
 _REMEDY = "give the result of an intervention on this very selection."

@@ -1,16 +1,20 @@
 """`probe`, `lens`, `user`, and what all rules share: options, agreement, plugins, grades."""
 
 import json
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from probekit import cli
 from probekit.errors import RuleError
 from probekit.selection import RULES, RuleEntry, register_rule, registry, select
 from probekit.selection.agreement import rule_agreements
 from probekit.selection.columns import Column, column_from_interval
+from probekit.selection.grade import grade_of
 from probekit.selection.plateau import Plateau
 from probekit.selection.probe import Probe
 from probekit.selection.schema import load_schema
@@ -226,3 +230,36 @@ def test_a_refusal_cannot_be_graded(planted, card_of, tmp_path):
     refused = select(planted(align_p=np.full(12, 0.5)), card=card_of())
     with pytest.raises(RuleError, match="must name tensors to be graded"):
         refused.with_evidence("causal", tmp_path / "x.json")
+
+
+def test_the_kind_of_a_file_is_the_grade_it_can_support(tmp_path):
+    assert grade_of(write(tmp_path, kind="ablation")) == "causal"
+    assert grade_of(write(tmp_path, kind="sweep")) == "confirmed_by_sweep"
+    with pytest.raises(RuleError, match=r"must hold the kind ablation or sweep\. Got 'hope'"):
+        grade_of(write(tmp_path, kind="hope"))
+
+
+def test_the_command_grades_a_selection(planted, card_of, tmp_path, monkeypatch, capfd):
+    """What ``probekit select --evidence`` prints is the document of the graded selection."""
+    found = select(planted(), card=card_of())
+    run = SimpleNamespace(select=lambda **_: found)
+    monkeypatch.setattr("probekit.runs.open_run", lambda _: run)
+    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+
+    def probekit(*arguments):
+        monkeypatch.setattr(sys, "argv", ["probekit", "select", str(tmp_path), *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return left.value.code or 0, capfd.readouterr()
+
+    about = {"names_sha256": found.parameters.names_sha256, "effect": 0.4, "ci95": [0.3, 0.5]}
+    file = write(tmp_path, kind="ablation", **about)
+    code, said = probekit("--evidence", str(file))
+    assert code == 0
+    graded = found.with_evidence("causal", file).to_document()
+    assert json.loads(said.out)["selection"] == graded["selection"]
+    assert graded["selection"]["evidence"] == "causal"
+    write(tmp_path, kind="ablation", **{**about, "names_sha256": "0"})
+    code, said = probekit("--evidence", str(file))
+    assert code == 2
+    assert "a result about other tensors" in said.err
