@@ -124,7 +124,8 @@ def search_step(
     """Smallest step that forgets enough and keeps enough; else that which forgets most and keeps.
 
     Doubles from :data:`FIRST_STEP` until the facts are forgotten or too much is lost, then halves
-    the bracket between the last step that was too small and the first that was not.
+    the bracket between the last step that was too small and the first that was not; while none was
+    too small, a quarter is tried next.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ def search_step(
             high = size
         else:
             low = size
-        size = 2 * size if high == float("inf") else (low + high) / 2
+        size = 2 * size if high == float("inf") else (low + high) / 2 if low else high / 4
     inside = [trial for trial in trials if trial.retain_fall <= budget]
     done = [trial.size for trial in inside if trial.forget <= target]
     if done:

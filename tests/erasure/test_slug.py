@@ -25,6 +25,13 @@ def test_the_smallest_step_that_forgets_is_bracketed(forgets_at):
     assert min(t.size for t in trials if t.forget == 0) == size
 
 
+def test_a_tiny_step_is_reached_in_few_trials():
+    """While no step was too small each is a quarter of the last: a thousandth of the norm in six."""
+    size, trials = search_step(curve(1e-4, 1e-3), target=0.0, budget=0.1, most=6)
+    assert [round(trial.size, 6) for trial in trials[:4]] == [0.1, 0.025, 0.00625, 0.001563]
+    assert 1e-4 <= size < 1e-3
+
+
 def test_a_step_that_keeps_too_little_is_never_taken():
     size, trials = search_step(curve(5.0, 0.5), target=0.0, budget=0.1, most=12)
     assert 0.45 < size < 0.5
