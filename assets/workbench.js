@@ -9,6 +9,7 @@
   "use strict";
 
   const site = window.WORKBENCH_SITE || null;
+  const LONG_LIST = 64; // as in probekit_app/state.py
   const NO_UPDATE = () => window.dash_clientside.no_update;
   const ALWAYS = ["run", "vs"];
   const FRAMED = [...ALWAYS, "erasure.document"]; // what the server lays a page out by
@@ -88,6 +89,7 @@
     for (const link of all("a[data-page]"))
       link.setAttribute("href", site ? link.dataset.page + location.hash : link.dataset.page + location.search);
     for (const fold of all("details.fold-table[open]")) fillTable(fold);
+    for (const card of all('[data-card][data-kind="grid"]')) markRow(card);
     document.dispatchEvent(new CustomEvent("workbench:synced"));
   }
 
@@ -101,13 +103,31 @@
       if (document.activeElement !== field) field.value = value(field.dataset.set) || "";
   }
 
+  const languages = () => all("[data-language]").map((chip) => chip.dataset.language).filter((c) => c !== "*");
+
+  /** The languages shown, read as probekit_app/state.py reads them: a minus leaves one out. */
+  function shownLanguages() {
+    const said = (params().get("langs") || "").split(",").filter(Boolean);
+    const named = new Set(said.filter((c) => !c.startsWith("-")));
+    const without = new Set(said.filter((c) => c.startsWith("-")).map((c) => c.slice(1)));
+    const shown = languages().filter((c) => (named.size === 0 || named.has(c)) && !without.has(c));
+    return shown.length ? shown : languages();
+  }
+
+  /** A list of languages as state.py writes it: none for all, a long one by what it leaves out. */
+  function listed(shown) {
+    if (shown.length === 0 || shown.length === languages().length) return null;
+    const said = shown.join(",");
+    const without = languages().filter((c) => !shown.includes(c)).map((c) => "-" + c).join(",");
+    return said.length > LONG_LIST && without.length < said.length ? without : said;
+  }
+
   function syncChips() {
-    const asked = params().get("langs");
-    const shown = asked === null ? null : new Set(asked.split(","));
+    const shown = new Set(shownLanguages());
+    const every = shown.size === languages().length;
     for (const chip of all("[data-language]")) {
       const code = chip.dataset.language;
-      const on = code === "*" ? shown === null : shown === null || shown.has(code);
-      chip.setAttribute("aria-pressed", String(on));
+      chip.setAttribute("aria-pressed", String(code === "*" ? every : shown.has(code)));
     }
   }
 
@@ -177,13 +197,10 @@
 
   function pickLanguage(code, only) {
     if (code === "*") return set({ langs: null });
-    const codes = all("[data-language]").map((chip) => chip.dataset.language).filter((c) => c !== "*");
-    const asked = params().get("langs");
-    let shown = asked === null ? codes : asked.split(",");
+    let shown = shownLanguages();
     if (only) shown = [code];
     else shown = shown.includes(code) ? shown.filter((c) => c !== code) : [...shown, code];
-    const kept = codes.filter((c) => shown.includes(c));
-    set({ langs: kept.length === 0 || kept.length === codes.length ? null : kept.join(",") });
+    set({ langs: listed(languages().filter((c) => shown.includes(c))) });
   }
 
   function step(key, by) {
@@ -365,8 +382,10 @@
     place.dataset.shows = now;
     try {
       const table = await tableOf(card);
+      if (place.dataset.shows !== now) return; // another has been asked for since
       place.replaceChildren(table ? tableElement(table) : "Nothing is drawn.");
     } catch (error) {
+      if (place.dataset.shows !== now) return;
       place.replaceChildren(error.message);
       delete place.dataset.shows;
     }
@@ -490,6 +509,69 @@
     slot.dataset.ready = "1";
   }
 
+  /** A figure has the height that the server gave it: Dash takes it away from a figure that fits
+   * its place, and the place has the height that it had when the page was laid out. */
+  function fit(card, figure) {
+    const height = figure && figure.layout && figure.layout.height;
+    const slot = card && card.querySelector(".slot");
+    if (!height || slot.style.minHeight === `${height}px`) return;
+    slot.style.minHeight = `${height}px`;
+    const graph = slot.querySelector(".plot > *");
+    if (graph && !site) graph.style.height = `${height}px`;
+  }
+
+  // ------------------------------------------------------------------ grids
+
+  /** What of the state a row is chosen by: the layer only where a row sets nothing else. */
+  function rowKeys(card) {
+    const sets = Object.entries(JSON.parse(card.dataset.sets || "{}"));
+    const own = sets.filter(([key]) => key !== "layer");
+    return own.length ? own : sets;
+  }
+
+  const rowName = (card, row) => rowKeys(card).map(([, field]) => String(row[field])).join("\n");
+  const rowWanted = (card) => rowKeys(card).map(([key]) => value(key) || "").join("\n");
+
+  /** The row that the state names is the selected one; it comes into sight when it has changed. */
+  function markRow(card) {
+    const api = card.grid;
+    if (!api || api.isDestroyed() || !rowKeys(card).length) return;
+    const wanted = rowWanted(card);
+    let found = null;
+    api.forEachNode((node) => {
+      if (rowName(card, node.data) === wanted) found = node;
+    });
+    const moved = card.marked !== wanted;
+    card.marked = wanted;
+    if (!found) {
+      if (api.getSelectedNodes().length) api.deselectAll();
+      return;
+    }
+    if (!found.isSelected()) found.setSelected(true, true);
+    if (!moved || found.rowIndex === null) return;
+    api.paginationGoToPage(Math.floor(found.rowIndex / api.paginationGetPageSize()));
+    api.ensureNodeVisible(found);
+  }
+
+  /** Take hold of the grids on screen, once each. */
+  function adoptGrids() {
+    for (const card of all('[data-card][data-kind="grid"]')) {
+      if (card.adopting) continue;
+      card.adopting = true;
+      const id = { type: "grid", kind: "grid", card: card.dataset.card, key: card.dataset.key };
+      window.dash_ag_grid.getApiAsync(id).then((api) => {
+        card.grid = api;
+        const mark = () => setTimeout(() => markRow(card)); // rows drawn inside its event stay empty
+        api.addEventListener("rowDataUpdated", () => {
+          delete card.marked;
+          mark();
+        });
+        api.addEventListener("rowClicked", (event) => clickPoint(card, event.data));
+        mark();
+      });
+    }
+  }
+
   // ------------------------------------------------------------------ Dash
 
   /** The address as it should read, from the frame that the server made for the one asked. */
@@ -521,6 +603,14 @@
 
   const cardOf = (id) =>
     all("[data-card]").find((card) => card.dataset.card === id.card && card.dataset.key === id.key);
+
+  /** Cards with what has come for each of them. */
+  function arrived() {
+    return (window.dash_clientside.callback_context.triggered || []).map((found) => [
+      cardOf(JSON.parse(found.prop_id.slice(0, found.prop_id.lastIndexOf(".")))),
+      found.value,
+    ]);
+  }
 
   const callbacks = {
     /** Ask for the frame when the page or a run changes, and only then. */
@@ -558,17 +648,21 @@
 
     /** A panel's HTML has come. */
     filled() {
-      for (const found of window.dash_clientside.callback_context.triggered || []) {
-        const id = JSON.parse(found.prop_id.slice(0, found.prop_id.lastIndexOf(".")));
-        const card = typeof found.value === "string" && cardOf(id);
-        if (card) fill(card.querySelector(".panel"), found.value);
-      }
+      for (const [card, text] of arrived())
+        if (card && typeof text === "string") fill(card.querySelector(".panel"), text);
       sync(); // a panel can hold controls
       return NO_UPDATE();
     },
 
     drawn() {
+      for (const [card, figure] of arrived()) fit(card, figure);
       adopt(100);
+      return NO_UPDATE();
+    },
+
+    /** A grid has its rows. */
+    listed() {
+      adoptGrids();
       return NO_UPDATE();
     },
 
@@ -584,7 +678,7 @@
       const found = triggered();
       const row = found && found.value && found.value[0];
       const card = row && cardOf(window.dash_clientside.callback_context.triggered_id);
-      if (card) clickPoint(card, row);
+      if (card && rowName(card, row) !== card.marked) clickPoint(card, row);
       return NO_UPDATE();
     },
   };
@@ -635,6 +729,7 @@
 
   function showDrawn(card, drawn) {
     card.drawn = drawn;
+    fit(card, drawn.figure);
     const place = card.querySelector(".plot");
     fill(card.querySelector(".message"), drawn.problem || "");
     const method = card.querySelector(".method");

@@ -121,5 +121,8 @@ def _register_clientside(app: Dash) -> None:
         ClientsideFunction(NAMESPACE, "clicked"), Input(every("figure", kind="figure"), "clickData")
     )
     app.clientside_callback(
+        ClientsideFunction(NAMESPACE, "listed"), Input(every("grid", kind="grid"), "rowData")
+    )
+    app.clientside_callback(
         ClientsideFunction(NAMESPACE, "picked"), Input(every("grid", kind="grid"), "selectedRows")
     )

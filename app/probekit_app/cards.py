@@ -67,6 +67,9 @@ class FigureCard:
         click sets the layer, and a line shows the layer without asking anybody.
     click
         What a click sets: part of the state → ``x``, ``y`` or ``customdata`` of the point.
+    hints
+        More sentences of ``reading``, each with the part of the state that one must be able to
+        change for it to hold.
     """
 
     name: str
@@ -84,6 +87,7 @@ class FigureCard:
     wide: bool = True
     layer_axis: bool = False
     click: Mapping[str, str] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)
     kind: str = field(default="figure", init=False)
 
     def pixels(self, view: View) -> int:
@@ -110,7 +114,10 @@ class PanelCard:
         Whether it is shown without the frame of a card.
     tabs
         A choice of the page's ``card_controls`` that stands above what is shown, as tabs.
-    name, title, reading, code, needs, follows, height, wide
+    scripted
+        Parts of the state that its own script follows in the browser, so that it is not drawn
+        again.
+    name, title, reading, code, needs, follows, written, hints, height, wide
         As of :class:`FigureCard`; ``height`` is the least height.
     """
 
@@ -122,6 +129,9 @@ class PanelCard:
     code: Words | None = None
     needs: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
+    scripted: tuple[str, ...] = ()
+    hints: Mapping[str, str] = field(default_factory=dict)
     height: int = 120
     wide: bool = True
     bare: bool = False
@@ -148,7 +158,7 @@ class GridCard:
         Columns after those that only the run knows, such as one a language.
     sets
         What choosing a row sets: part of the state → field of the row.
-    name, title, reading, code, needs, follows, height, wide
+    name, title, reading, code, needs, follows, hints, height, wide
         As of :class:`FigureCard`.
     """
 
@@ -159,6 +169,7 @@ class GridCard:
     columns: tuple[Mapping[str, Any], ...]
     more_columns: Callable[[View], Sequence[Mapping[str, Any]]] | None = None
     sets: Mapping[str, str] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)
     code: Words | None = None
     needs: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
@@ -178,3 +189,10 @@ class GridCard:
 
 
 Card = FigureCard | PanelCard | GridCard
+
+
+def reading_of(card: Card, view: View) -> str:
+    """What a card shows and how it is read, with the hints that hold where it is shown."""
+    return " ".join(
+        [card.reading, *(words for part, words in card.hints.items() if view.offers(part))]
+    )

@@ -2,8 +2,9 @@
 
 One HTML file a page, the workbench's own stylesheet and script, plotly's, and one small file for
 each state of each card: every layer, and every value of the choices that the card follows. A state
-that is not written (a unit, a set of languages) has no control there. The page Compare is written
-for the one run that is named to compare with.
+that is not written (a unit, a set of languages) has no control there, and no click or sentence
+that promises one; a card that would have too many states says which choice it leaves out. The page
+Compare is written for the one run that is named to compare with.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import shutil
 from dataclasses import replace
 from html import escape
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -28,13 +30,12 @@ from probekit_app.looks import THEMES
 from probekit_app.missing import missing
 from probekit_app.page import all_controls, pages
 from probekit_app.runs_folder import RunsFolder
-from probekit_app.selection_bar import layer_strip
+from probekit_app.selection_bar import layer_strip, metric_menu
 from probekit_app.static_html import to_html
 from probekit_app.workbench import Workbench
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
 
     from dash.development.base_component import Component
 
@@ -159,12 +160,14 @@ def _copy_assets(target: Path) -> None:
 def _write_page(bench: Workbench, view: View, shown: list[Page], target: Path) -> None:
     page = view.page
     assert page is not None
+    view = replace(view, offered=_offered(page, view))
     content = _Content(bench, view, target / "data").of_page(page)
+    metric = metric_menu(view) if view.offers("metric") else []
     document = _DOCUMENT.format(
         title=escape(page.title),
         page=json.dumps(page.slug),
         top=to_html(_top(page, shown)),
-        bar=to_html([_about(view), layer_strip(view)]),
+        bar=to_html([_about(view, metric), layer_strip(view)]),
         content=content,
     )
     (target / f"{page.slug}.html").write_text(document, encoding="utf-8")
@@ -185,8 +188,8 @@ def _top(page: Page, shown: list[Page]) -> Component:
     return html.Header([brand, navigation, theme_switch()], className="top")
 
 
-def _about(view: View) -> Component:
-    """What was read: a static site has no choice of run."""
+def _about(view: View, more: list[Component]) -> Component:
+    """What was read: a static site has no choice of run; then what can be chosen."""
     from dash import html
 
     manifest = view.run.manifest
@@ -196,7 +199,7 @@ def _about(view: View) -> Component:
     )
     dots = [shell_language(code, view) for code in view.run.languages]
     against = [] if view.other is None else [html.Span(f"compared with {view.other.folder.name}")]
-    said = [html.Strong(view.run.folder.name), html.Span(text), *against, *dots]
+    said = [html.Strong(view.run.folder.name), html.Span(text), *against, *dots, *more]
     return html.Div(said, className="row")
 
 
@@ -217,19 +220,14 @@ class _Content:
         """HTML of a page, without what its cards show: that is in their files."""
         from probekit_app.frame import page_content
 
-        kept = tuple(
-            shell.plain(card) if isinstance(card, GridCard) else card for card in page.cards
-        )
         view = self.view
+        kept = tuple(_static(card, view) for card in page.cards)
         known = (settled(each, view.opened, runs=view.runs) for each in page.controls)
         controls = tuple(
-            each
-            for each in known
-            if isinstance(each, Choice)
-            and any(each.key in _ranges(card, self.view) for card in kept)
+            each for each in known if isinstance(each, Choice) and view.offers(each.key)
         )
         static = replace(page, cards=kept, controls=controls)
-        text = to_html(page_content(static, replace(self.view, page=static)))
+        text = to_html(page_content(static, replace(view, page=static)))
         for card in kept:
             mark = f'data-card="{escape(f"{page.slug}/{card.name}")}"'
             varies = escape(json.dumps(self._write_states(page, card)))
@@ -238,7 +236,7 @@ class _Content:
 
     def _write_states(self, page: Page, card: Card) -> list[str]:
         """A file for each state of a card; returns the parts of the state that it varies by."""
-        ranges = _ranges(card, self.view)
+        ranges, _ = _ranges(card, self.view)
         for values in product(*ranges.values()):
             for theme in THEMES:
                 self._write_state(page, card, dict(zip(ranges, values, strict=True)), theme)
@@ -283,22 +281,42 @@ def _encoder() -> type[json.JSONEncoder]:
     return found
 
 
-def _ranges(card: Card, view: View) -> dict[str, tuple[str, ...]]:
-    """Parts of the state that a figure varies by, with the values that are written."""
+def _static(card: Card, view: View) -> Card:
+    """A card as a site has it; it says what it would follow if that were not too many states."""
+    card = shell.plain(card) if isinstance(card, GridCard) else card
+    ranges, dropped = _ranges(card, view)
+    if not dropped:
+        return card
+    labels = {key: each.label for key, each in all_controls().items()} | {"metric": "Metric"}
+    names = ", ".join(labels.get(key, key) for key in dropped)
+    by = "by layer alone" if ranges else "once"
+    note = f"Here it is written {by}: with {names} it has too many states for a site."
+    return replace(card, reading=f"{card.reading} {note}")
+
+
+def _offered(page: Page, view: View) -> frozenset[str]:
+    """Parts of the state that some card of a page follows: the layer has its line in any case."""
+    found = {"layer"}
+    for card in page.cards:
+        found |= {key for key, values in _ranges(card, view)[0].items() if len(values) > 1}
+    return frozenset(found)
+
+
+def _ranges(card: Card, view: View) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """Parts of the state that a card varies by with what is written of each; those dropped."""
     found: dict[str, tuple[str, ...]] = {}
-    followed = (card.written if isinstance(card, FigureCard) else ()) or card.follows
+    followed = (() if isinstance(card, GridCard) else card.written) or card.follows
     if "layer" in followed:
         found["layer"] = tuple(str(layer) for layer in view.layers)
+    if "metric" in followed and view.opened is not None:
+        found["metric"] = tuple(view.opened.metrics)
     if "centred" in followed:
         found["centred"] = ("0", "1")
     for key, each in all_controls().items():
         control = settled(each, view.opened, runs=view.runs)
         if key in followed and isinstance(control, Choice) and control.written:
             found[key] = tuple(control.values)
-    if len(list(_all(found))) > MOST_STATES:
-        found = {key: values for key, values in found.items() if key == "layer"}
-    return found
-
-
-def _all(ranges: dict[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
-    return product(*ranges.values())
+    if prod(map(len, found.values())) <= MOST_STATES:
+        return found, ()
+    kept = {key: values for key, values in found.items() if key == "layer"}
+    return kept, tuple(key for key in found if key != "layer")

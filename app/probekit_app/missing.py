@@ -47,7 +47,18 @@ def missing(view: View, needs: tuple[str, ...]) -> Missing | None:
     left_out = view.run.manifest.estimators.get("left_out", {})
     reason = " ".join(str(left_out[name]) for name in wanted if name in left_out)
     reason = f"The study left it out: {reason}" if reason else ""
+    parts = [group for group in lacking if view.has(instrument_of(group))]
+    if len(parts) == len(lacking):
+        return _part_missing(view, parts, wanted)
     return Missing(wanted, reason, command(view, wanted))
+
+
+def _part_missing(view: View, parts: list[str], wanted: tuple[str, ...]) -> Missing:
+    """The run has the analysis, and not all that it writes today."""
+    names, whole = ", ".join(parts), ", ".join(wanted)
+    reason = f"It has {whole}, made by a version or with settings that did not write {names}."
+    heading = f"Not computed in this run: {names} (a part of {whole})"
+    return Missing(wanted, reason, command(view, wanted), heading=heading)
 
 
 def instrument_of(group: str) -> str:

@@ -83,6 +83,13 @@ class OpenedRun:
         return int(mean["layer"][int(mean.to_numpy().argmax())])
 
     @cached_property
+    def metrics(self) -> dict[str, str]:
+        """Measures of how alike languages are that it has, in words; the first is the default."""
+        from probekit.figures.meet_measures import measures_of
+
+        return measures_of(self.run)
+
+    @cached_property
     def units(self) -> tuple[str, ...]:
         """Ids of the units, in corpus order; none where the run keeps no corpus."""
         if "corpus" not in self.groups:
@@ -200,6 +207,13 @@ class RunsFolder:
             while len(self._opened) > KEPT_OPEN:
                 self._opened.popitem(last=False)
         return opened
+
+    def stamp(self, name: str) -> Stamp:
+        """What changes when a run on disk does; zeros where there is no such run."""
+        try:
+            return _stamp(self.folder(name) / MANIFEST)
+        except RunError:
+            return (0, 0)
 
     def _known(self, name: str) -> bool:
         """Whether a run of that name was listed and still lies inside, or is there now."""

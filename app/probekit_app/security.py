@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from flask import Response, make_response, redirect, request
 
@@ -123,7 +124,9 @@ def _without_token(token: str) -> AnyResponse | None:
         return None
     if not _same(request.args.get("token", ""), token):
         return refusal(401, "Open the address with ?token=… that the terminal printed.")
-    response = make_response(redirect(request.path))
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "token"]
+    path = f"/{request.path.lstrip('/')}"  # two slashes would name another host
+    response = make_response(redirect(f"{path}?{urlencode(kept)}" if kept else path))
     response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=request.is_secure)
     return response
 

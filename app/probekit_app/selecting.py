@@ -8,12 +8,14 @@ second) and the last few are kept with the run.
 from __future__ import annotations
 
 import math
+import shlex
 from typing import TYPE_CHECKING, Any, get_args
 
 from probekit.errors import RuleError
 from probekit.selection import RULES
 from probekit.selection.target import Prefer
 from probekit_app.controls import Choice, Number, Text
+from probekit_app.notebook_code import run_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +123,7 @@ def _options(view: View, rule: str) -> Iterator[tuple[str, Any]]:
         if not said and option.default is None:
             msg = f"{option.name} is still empty. {option.help}"
             raise RuleError(msg)
-        value: Any = said
+        value: Any = " ".join(said.split())
         if option.kind == "number":
             value = float(said)
         elif option.kind == "switch":
@@ -152,3 +154,29 @@ def call(view: View) -> str:
     """``run.select(rule='mute', alpha=4)`` as it is typed."""
     said = ", ".join(f"{name}={value!r}" for name, value in arguments(view).items())
     return f"run.select({said})"
+
+
+#: Arguments of ``run.select`` for which ``probekit select`` has a flag; others go by ``--set``.
+FLAGS = ("rule", "prefer", "roles", "where")
+
+
+def command(view: View) -> str:
+    """``probekit select runs/x --rule mute --set alpha=4.0``: the same in a terminal.
+
+    A value of ``--set`` is read as YAML, so it is written as YAML.
+    """
+    parts = ["probekit", "select", run_path(view)]
+    for name, value in arguments(view).items():
+        if name in FLAGS:
+            parts += [f"--{name}", ",".join(value) if isinstance(value, tuple) else value]
+        else:
+            parts += ["--set", f"{name}={_as_yaml(value)}"]
+    return shlex.join(parts)
+
+
+def _as_yaml(value: Any) -> str:
+    """A plain value as YAML writes it, on one line."""
+    import yaml
+
+    said: str = yaml.safe_dump(value, width=math.inf, allow_unicode=True)
+    return said.removesuffix("...\n").strip()

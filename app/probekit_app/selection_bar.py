@@ -8,7 +8,7 @@ from dash import html
 
 from probekit.sites import depth
 from probekit_app.shell import STRIP_STYLE, menu
-from probekit_app.state import METRICS, defaults
+from probekit_app.state import defaults
 
 if TYPE_CHECKING:
     from dash.development.base_component import Component
@@ -24,8 +24,8 @@ def selection_bar(view: View) -> list[Component]:
     choices = [_runs(view)]
     if view.opened is None:
         return [html.Div(choices, className="row")]
-    choices += [_unit(view), _metric(view)]
-    row = [*choices, _languages(view), *_region_key(view)]
+    choices.append(_unit(view))
+    row = [*choices, *metric_menu(view), _languages(view), *_region_key(view)]
     return [html.Div(row, className="row"), layer_strip(view)]
 
 
@@ -62,12 +62,16 @@ def _unit(view: View) -> Component:
     )
 
 
-def _metric(view: View) -> Component:
-    values = {key: words for key, (group, _, words) in METRICS.items() if view.has(group)}
-    if len(values) < 2:
-        return html.Div()
-    chosen = menu("metric", values, value=view.state.metric, label="Metric", default="cka")
-    return _labelled("Metric", chosen)
+def metric_menu(view: View) -> list[Component]:
+    """How alike languages are is measured by one of these; nothing where there is no choice."""
+    opened = view.opened
+    if opened is None or len(opened.metrics) < 2:
+        return []
+    default = defaults(opened).metric
+    chosen = menu(
+        "metric", opened.metrics, value=view.state.metric, label="Metric", default=default
+    )
+    return [_labelled("Metric", chosen)]
 
 
 def _languages(view: View) -> Component:

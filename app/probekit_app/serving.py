@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from probekit.errors import InputError
 from probekit_app.application import create_app
+from probekit_app.looks import prepare
 from probekit_app.security import ANY_HOST, LOOPBACK
 
 if TYPE_CHECKING:
@@ -155,4 +156,5 @@ def warm_up() -> None:
     import scipy.stats
     import xarray
 
+    prepare()
     log.debug("loaded %s", (plotly.subplots, plotly.graph_objects, scipy.stats, xarray))

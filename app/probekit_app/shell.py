@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dash import dcc, html
 
-from probekit_app.cards import FigureCard, GridCard, PanelCard
+from probekit_app.cards import FigureCard, GridCard, PanelCard, reading_of
 from probekit_app.controls import Choice, Number, Text
 from probekit_app.looks import MARGIN_LEFT, MARGIN_RIGHT
 from probekit_app.missing import Missing
@@ -50,7 +50,7 @@ def slot(view: View, card: Card, *, key: str = "") -> Component:
         Tells several places of one card apart; the card finds it in ``view.key``.
     """
     assert view.page is not None
-    card = plain(card) if view.site and isinstance(card, GridCard) else card
+    card = view.page.card(card.name)  # the page of a static site has its own
     address = f"{view.page.slug}/{card.name}"
     heading, ids = f"{card.name}-title", {"kind": card.kind, "key": key}
     if isinstance(card, PanelCard) and card.bare:
@@ -64,12 +64,12 @@ def slot(view: View, card: Card, *, key: str = "") -> Component:
         return html.Div(
             [*_contents(view, card, address, key), unseen],
             className="card-bare",
-            **_attributes(card, address, key),
+            **_attributes(view, card, address, key),
         )
     return html.Section(
         [
             html.Header([html.H2(card.title, id=heading), _actions(card)]),
-            html.P(card.reading, className="reading"),
+            html.P(reading_of(card, view), className="reading"),
             *_tabs(view, card),
             *_contents(view, card, address, key),
             html.P(id=part_id("method", address, kind=card.kind, key=key), className="method"),
@@ -77,7 +77,7 @@ def slot(view: View, card: Card, *, key: str = "") -> Component:
         ],
         className="card" if card.wide else "card half",
         **{"aria-labelledby": heading},
-        **_attributes(card, address, key),
+        **_attributes(view, card, address, key),
     )
 
 
@@ -111,8 +111,9 @@ def _said(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
-def _attributes(card: Card, address: str, key: str) -> dict[str, str]:
-    sets = {} if isinstance(card, PanelCard) else dict(card.sets)
+def _attributes(view: View, card: Card, address: str, key: str) -> dict[str, str]:
+    sets = {} if isinstance(card, PanelCard) else card.sets
+    sets = {part: source for part, source in sets.items() if view.offers(part)}
     return {
         "data-card": address,
         "data-kind": card.kind,
@@ -135,7 +136,7 @@ def _contents(view: View, card: Card, address: str, key: str) -> Parts:
             ],
             className=f"slot slot-{card.kind}",
             style={"minHeight": f"{card.pixels(view)}px"},
-            **_tab_panel(card),
+            **_tab_panel(view, card),
         ),
     ]
 
@@ -143,7 +144,7 @@ def _contents(view: View, card: Card, address: str, key: str) -> Parts:
 def _tabs(view: View, card: Card) -> Parts:
     """The choice above a panel: arrows go from tab to tab, Tab to the chosen one alone."""
     each = card.tabs if isinstance(card, PanelCard) else None
-    if each is None:
+    if each is None or not view.offers(each.key):
         return []
     now = view.option(each.key)
     tabs = [
@@ -166,8 +167,8 @@ def _tabs(view: View, card: Card) -> Parts:
     return [html.Div(tabs, className="tabs", role="tablist", title=each.help, **said)]
 
 
-def _tab_panel(card: Card) -> dict[str, str]:
-    if not isinstance(card, PanelCard) or card.tabs is None:
+def _tab_panel(view: View, card: Card) -> dict[str, str]:
+    if not isinstance(card, PanelCard) or card.tabs is None or not view.offers(card.tabs.key):
         return {}
     name = f"{card.name}-title"
     return {"id": f"{card.name}-tabpanel", "role": "tabpanel", "aria-labelledby": name}

@@ -20,18 +20,12 @@ if TYPE_CHECKING:
     from probekit_app.controls import Control
     from probekit_app.runs_folder import OpenedRun
 
-LONGEST_QUERY = 4096
-LONGEST_VALUE = 512
+LONGEST_QUERY = 7680
 MOST_PAIRS = 64
 MOST_NOTICES = 6
-
-#: Quantities by layer that views of "one metric" can show: key → (group, variable, words).
-METRICS: dict[str, tuple[str, str, str]] = {
-    "cka": ("cka", "mean", "CKA"),
-    "lrds": ("regions", "lrds_centred", "LRDS"),
-    "sads": ("regions", "sads_centred", "SADS"),
-    "p_at_1": ("alignment", "p_at_1_mean", "P@1"),
-}
+#: A longer list of languages is written as those that it leaves out, where that is shorter; the
+#: script of the page keeps the same rule.
+LONG_LIST = 64
 
 _NEURON = re.compile(r"([0-9]{1,4})\.([0-9]{1,7})")
 _POSITION = re.compile(r"[0-9]{1,5}")
@@ -54,7 +48,8 @@ class State:
     neuron
         (block, index), or None.
     metric
-        A key of ``METRICS``.
+        How alike languages are is measured by it: a key of the run's ``metrics``; empty where it
+        has none.
     position
         Token of a text.
     centred
@@ -69,7 +64,7 @@ class State:
     languages: tuple[str, ...] = ()
     unit: str = ""
     neuron: tuple[int, int] | None = None
-    metric: str = "cka"
+    metric: str = ""
     position: int = 0
     centred: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
@@ -88,13 +83,24 @@ class Parsed:
 
 
 def query_of(text: str) -> dict[str, str]:
-    """``?a=1&b=2`` as pairs; of two values of one key the last counts, and floods are cut."""
-    text = text.removeprefix("?")[:LONGEST_QUERY]
-    try:
-        pairs = parse_qsl(text, max_num_fields=MOST_PAIRS, errors="replace")
-    except ValueError:
-        return {}
-    return {key[:64]: value[:LONGEST_VALUE] for key, value in pairs}
+    """``?a=1&b=2`` as pairs; of two values of one key the last counts."""
+    return _read(text)[0]
+
+
+def _read(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Pairs of a query, and what was left out: a flood is cut between pairs, never inside one."""
+    text = text.removeprefix("?")
+    parts = text.split("&", MOST_PAIRS)[:MOST_PAIRS]
+    while sum(map(len, parts)) + len(parts) - 1 > LONGEST_QUERY:
+        parts.pop()
+    left = len(text) - len("&".join(parts))
+    pairs = dict(parse_qsl("&".join(parts), max_num_fields=MOST_PAIRS, errors="replace"))
+    if not left:
+        return pairs, ()
+    return pairs, (
+        f"This address is too long: its last {left} characters were left out (at most "
+        f"{MOST_PAIRS} settings and {LONGEST_QUERY} characters are read).",
+    )
 
 
 def defaults(opened: OpenedRun | None) -> State:
@@ -106,6 +112,7 @@ def defaults(opened: OpenedRun | None) -> State:
         layer=opened.peak_layer,
         languages=opened.run.languages,
         unit=opened.units[0] if opened.units else "",
+        metric=next(iter(opened.metrics), ""),
     )
 
 
@@ -129,8 +136,8 @@ def parse(
     controls
         Controls of pages by key.
     """
-    asked = query_of(text)
-    state, notices = defaults(opened), []
+    asked, cut = _read(text)
+    state, notices = defaults(opened), list(cut)
     for key, value in asked.items():
         if key in _READERS and opened is not None:
             changed, problem = _READERS[key](value, opened)
@@ -144,7 +151,15 @@ def parse(
         state = state.with_(**changed)
         if problem:
             notices.append(problem)
-    return Parsed(state, tuple(notices[:MOST_NOTICES]))
+    return Parsed(state, _few(notices))
+
+
+def _few(notices: list[str]) -> tuple[str, ...]:
+    """The first notices, and how many there are besides."""
+    if len(notices) <= MOST_NOTICES:
+        return tuple(notices)
+    more = len(notices) - (MOST_NOTICES - 1)
+    return (*notices[: MOST_NOTICES - 1], f"{more} more parts of this address were left out.")
 
 
 def serialise(state: State, standard: State) -> str:
@@ -153,7 +168,7 @@ def serialise(state: State, standard: State) -> str:
     if state.layer != standard.layer:
         pairs["layer"] = str(state.layer)
     if state.languages != standard.languages:
-        pairs["langs"] = ",".join(state.languages)
+        pairs["langs"] = _listed(state.languages, standard.languages)
     if state.unit != standard.unit:
         pairs["unit"] = state.unit
     if state.neuron is not None:
@@ -168,6 +183,14 @@ def serialise(state: State, standard: State) -> str:
     return urlencode({k: v for k, v in pairs.items() if v}, quote_via=quote, safe=",.")
 
 
+def _listed(chosen: tuple[str, ...], every: tuple[str, ...]) -> str:
+    """``en,sw``; a long list as what it leaves out, ``-de,-fr``, where that is shorter."""
+    said = ",".join(chosen)
+    if len(said) <= LONG_LIST:
+        return said
+    return min(said, ",".join(f"-{code}" for code in every if code not in chosen), key=len)
+
+
 _Change = tuple[dict[str, Any], str]
 
 
@@ -179,10 +202,14 @@ def _layer(value: str, opened: OpenedRun) -> _Change:
 
 
 def _languages(value: str, opened: OpenedRun) -> _Change:
-    asked = {code for code in value.split(",") if code}
-    known = tuple(code for code in opened.run.languages if code in asked)
-    missing = sorted(asked - set(known))
+    every, said = opened.run.languages, [code for code in value.split(",") if code]
+    named = {code for code in said if not code.startswith("-")}
+    left_out = {code[1:] for code in said if code.startswith("-")}
+    known = tuple(code for code in every if (code in named or not named) and code not in left_out)
+    missing = sorted((named | left_out) - set(every))
     problem = f"This run has no {_shown(', '.join(missing))}." if missing else ""
+    if not known:
+        problem = problem or "No language would be left, so all are shown."
     return ({"languages": known} if known else {}), problem
 
 
@@ -200,10 +227,9 @@ def _neuron(value: str, opened: OpenedRun) -> _Change:
 
 
 def _metric(value: str, opened: OpenedRun) -> _Change:
-    known = [key for key, (group, *_) in METRICS.items() if group in opened.groups]
-    if value in known:
+    if value in opened.metrics:
         return {"metric": value}, ""
-    return {}, f"This run has no metric {_shown(value)} (has: {', '.join(known)})."
+    return {}, f"This run has no metric {_shown(value)} (has: {', '.join(opened.metrics)})."
 
 
 def _position(value: str, opened: OpenedRun) -> _Change:

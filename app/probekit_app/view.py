@@ -44,6 +44,8 @@ class View:
         Of a slot that a page has several times (see ``cards.slot``).
     jobs
         Studies that the page may start; None where it may not.
+    offered
+        Parts of the state that can be changed where it is shown; None: all of them.
     """
 
     runs: RunsFolder
@@ -56,6 +58,7 @@ class View:
     site: bool = False
     key: str = ""
     jobs: Jobs | None = None
+    offered: frozenset[str] | None = None
 
     @property
     def run(self) -> Run:
@@ -102,6 +105,10 @@ class View:
     def option(self, key: str) -> str:
         """The value of a page's control."""
         return self.state.options.get(key, self.defaults[key])
+
+    def offers(self, part: str) -> bool:
+        """Whether a part of the state can be changed where this is shown."""
+        return self.offered is None or part in self.offered
 
     def has(self, *groups: str) -> bool:
         """Whether the run has these groups of results."""

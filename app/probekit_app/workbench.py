@@ -16,7 +16,7 @@ from probekit.errors import ProbekitError, RunError
 from probekit_app.cards import FigureCard, GridCard, PanelCard
 from probekit_app.controls import settled
 from probekit_app.figure_table import figure_rows
-from probekit_app.looks import Theme, dress
+from probekit_app.looks import Theme, dress, prepare
 from probekit_app.missing import Missing, missing
 from probekit_app.notebook_code import code_of
 from probekit_app.page import all_controls, pages
@@ -192,7 +192,8 @@ class Workbench:
             followed.append(getattr(state, field, None) or state.options.get(name))
         about = [None if each is None else (each.name, each.stamp) for each in _opened(view)]
         stamp = None if page.stamp is None else page.stamp(view)
-        return (page.path, card.name, view.key, theme, stamp, *about, *followed)
+        keyed = (view.key, self.runs.stamp(view.key) if view.key else None)
+        return (page.path, card.name, *keyed, theme, stamp, *about, *followed)
 
     def _only_run(self) -> str:
         names = self.runs.finished() if len(self.runs.names()) == 1 else ()
@@ -224,6 +225,7 @@ def find_card(address: str) -> tuple[Page, Card]:
 
 def figure_of(card: FigureCard, view: View) -> go.Figure:
     """The figure of a card, as ``probekit.figures`` makes it."""
+    prepare()
     if card.draw is not None:
         return card.draw(view)
     return getattr(view.run.plot, card.plot)(**card.arguments(view))

@@ -12,21 +12,29 @@ import pytest
 
 from probekit_app import create_app
 from probekit_app.page import pages
-from tests.app.test_browser import READY, only_in_grid
+from probekit_app.workbench import find_card
+from tests.app.axe import serious, wait_for_cards
+from tests.app.many import ask, requests_of
+from tests.app.test_browser import READY
 from tests.figures.erasures import make_report
 
-CLIENTS, ASKED = 32, 6
+CLIENTS, ASKED, EACH = 32, 6, 10
 
 
 @pytest.fixture(scope="module")
-def address(full_run, tmp_path_factory):
-    from probekit_app.serving import make_server
-
+def app(full_run, tmp_path_factory):
     root = tmp_path_factory.mktemp("every")
     for name in ("one", "two"):
         shutil.copytree(full_run.folder, root / name)
     (root / "report.json").write_text(json.dumps(make_report()), encoding="utf-8")
-    server = make_server(create_app(root), host="127.0.0.1", port=0)
+    return create_app(root)
+
+
+@pytest.fixture(scope="module")
+def address(app):
+    from probekit_app.serving import make_server
+
+    server = make_server(app, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.port}"
@@ -35,20 +43,29 @@ def address(full_run, tmp_path_factory):
     server.server_close()
 
 
+def test_the_workbench_endures_many_clients(app, address):
+    """Index, frames, cards and data, all at once: no failure, one answer, no thread too many."""
+    asked = requests_of(app, ("one", "two"), layers=(1,))
+    before = threading.active_count()
+    told = ask(address, asked, clients=CLIENTS, each=EACH)
+    assert told.n >= CLIENTS * EACH
+    assert told.statuses == {200}
+    assert [request for request, answers in told.answers.items() if len(answers) > 1] == []
+    paths = {request.path.split("/")[1].split("?")[0] for request in told.answers}
+    assert paths == {"", "data", "_dash-update-component"}
+    assert told.threads <= before + 2 * CLIENTS + 2  # one asks, one answers; and the pool's own
+    assert told.left == []
+
+
 @pytest.mark.parametrize("path", [path for path in pages() if path != "/trial"])
 def test_axe_finds_nothing_serious_in_either_theme(page, address, path):
-    from axe_playwright_python.sync_playwright import Axe
-
     page.add_init_script("delete window.trustedTypes")
     page.goto(f"{address}{path}?run=one&vs=two")
-    page.wait_for_load_state("networkidle")
     for theme in ("Light", "Dark"):
         page.get_by_role("button", name=theme, exact=True).click()
-        page.wait_for_load_state("networkidle")
-        found = Axe().run(page).response["violations"]
-        bad = [each for each in found if each["impact"] in {"serious", "critical"}]
-        ours = [each for each in bad if not only_in_grid(each)]
-        assert ours == [], json.dumps([(e["id"], e["nodes"][0]["html"][:200]) for e in ours])
+        page.wait_for_selector(f"html[data-theme='{theme.lower()}']")
+        wait_for_cards(page)
+        assert serious(page) == []
 
 
 def test_many_clients_at_once_all_get_the_run_s_own_numbers(address, full_run):
@@ -99,3 +116,82 @@ def test_a_permalink_shows_the_same_in_a_second_browser(page, browser, address):
     page.get_by_text("At block 3 of 4").wait_for()
     assert other.get_by_text("At block 2 of 4").is_visible()
     context.close()
+
+
+def test_two_browsers_on_one_run_do_not_move_each_other(page, browser, address):
+    """Each moves controls of its own, in turn; the other's address, bar and cards stay."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    other = context.new_page()
+    other.set_default_timeout(120_000)
+    for tab in (page, other):
+        tab.goto(f"{address}/probes?run=one&layer=1")
+        tab.wait_for_selector(READY)
+    page.locator("[data-layer='3']").click()
+    page.wait_for_url("**layer=3**")
+    other.locator("[data-language='de']").click()
+    other.wait_for_url("**langs=en,sw**")
+    other.get_by_role("button", name="Selectivity", exact=True).click()
+    other.wait_for_url("**probes.quantity=selectivity**")
+    page.get_by_role("combobox", name="Metric").select_option("mexa")
+    page.wait_for_url("**metric=mexa**")
+    page.locator("[data-page='/overview']").last.click()
+    page.get_by_text("At block 3 of 4").wait_for()
+    other.locator("[data-page='/overview']").last.click()
+    other.get_by_text("At block 1 of 4").wait_for()
+    assert "layer=3" in page.url
+    assert "metric=mexa" in page.url
+    assert "langs" not in page.url
+    assert "selectivity" not in page.url
+    assert "layer=1" in other.url
+    assert "langs=en,sw" in other.url
+    assert "metric" not in other.url
+    first = "[data-card='overview/numbers'] tbody th"
+    assert page.locator(first).first.inner_text() == "MEXA"
+    assert other.locator(first).first.inner_text() == "debiased CKA"
+    assert page.locator("[data-language='de']").get_attribute("aria-pressed") == "true"
+    assert other.locator("[data-language='de']").get_attribute("aria-pressed") == "false"
+    context.close()
+
+
+HEIGHTS = """() => Object.fromEntries(Array.from(document.querySelectorAll(
+    '.slot-figure[data-ready="1"] .js-plotly-plot'), (gd) => {
+  const card = gd.closest("[data-card]");
+  return [card.dataset.card, [gd._fullLayout.height, gd.closest(".slot").offsetHeight]];
+}))"""
+
+
+def test_figures_keep_the_height_that_their_languages_need(page, address):
+    """From one language to all: every panel has the room that it has on a fresh page."""
+    page.goto(f"{address}/lens?run=one")
+    page.wait_for_function(f"() => Object.keys(({HEIGHTS})()).length === 3")
+    whole = page.evaluate(HEIGHTS)
+    page.goto(f"{address}/lens?run=one&langs=en&layer=0")
+    page.wait_for_function(f"() => Object.keys(({HEIGHTS})()).length === 3")
+    assert page.evaluate(HEIGHTS)["lens/heatmap"] != whole["lens/heatmap"]
+    page.locator("[data-language='*']").click()
+    same = f"(want) => JSON.stringify(({HEIGHTS})()) === JSON.stringify(want)"
+    page.wait_for_function(same, arg=whole)
+    tops = "() => Array.from(document.querySelectorAll('.card'), (each) => each.offsetTop)"
+    before = page.evaluate(tops)
+    page.locator("[data-layer='2']").click()
+    page.wait_for_selector(".cell.on[data-layer='2']")
+    assert page.evaluate(tops) == before
+    assert page.evaluate(HEIGHTS) == whole
+
+
+def test_the_row_of_the_neuron_in_the_address_is_selected_and_in_sight(page, app, address):
+    bench = app.server.extensions["probekit"]
+    view, _ = bench.look("?run=one")
+    rows = find_card("neurons/table")[1].rows(view)
+    last, first = rows[-1]["address"], rows[0]["address"]
+    layer = next(str(n) for n in (0, 1, 2) if n != rows[-1]["layer"])
+    page.goto(f"{address}/neurons?run=one&layer={layer}&neuron={last}")
+    chosen = page.locator(".ag-row-selected").first
+    chosen.wait_for(state="attached")  # what lies below the window is drawn when it is reached
+    told = [chosen.locator(f"[col-id='{name}']").text_content() for name in ("layer", "neuron")]
+    assert told == last.split(".")
+    assert f"layer={layer}&" in page.url  # to show a row is not to choose it
+    page.evaluate("(neuron) => window.workbench.set({neuron})", first)
+    cell = page.locator(".ag-row-selected [col-id='neuron']")
+    cell.get_by_text(first.split(".")[1], exact=True).wait_for(state="attached")
+    assert f"layer={layer}&" in page.url

@@ -97,6 +97,22 @@ def test_what_is_compared_must_be_one_run(runs, tmp_path):
         export_site(runs / "base", tmp_path / "site", compare=runs)
 
 
+def test_what_would_be_too_many_states_is_said(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr("probekit_app.export.MOST_STATES", 20)
+    folder = export_site(runs / "base", tmp_path / "site").parent
+    page = (folder / "meet.html").read_text(encoding="utf-8")
+    assert "written by layer alone: with Metric it has too many states" in page
+    # the curves over depth vary by metric alone, and still do
+    assert page.count("too many states for a site.</p>") == 1
+    assert 'data-set="metric"' in page
+    assert len(list((folder / "data").glob("meet-table_*_light.js"))) == 5
+
+
+def test_the_metric_is_written(site):
+    for metric in ("debiased", "mexa"):
+        assert state_of(site, f"meet-table_2_{metric}_light")["table"]["rows"]
+
+
 def test_a_second_export_replaces_the_first(site, runs):
     (site / "data" / "old.js").write_text("x", encoding="utf-8")
     export_site(runs / "base", site)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 
+import numpy as np
 import pytest
 
 from probekit_app.callbacks import draw
@@ -14,7 +16,7 @@ from probekit_app.page import pages
 from probekit_app.runs_folder import RunsFolder
 from probekit_app.shell import problem
 from probekit_app.static_html import to_html
-from probekit_app.workbench import Workbench
+from probekit_app.workbench import Workbench, find_card
 
 
 def drawn(bench, card, query="?run=base", key="", theme="light"):
@@ -72,6 +74,47 @@ def test_the_headline_is_the_run_files(bench, finished_run):
         (row for row in finished_run.table() if row["layer"] >= 0), key=lambda row: row["cka"]
     )
     assert f"CKA peaks at block {best['layer']}: {best['cka']:.2f}" in text
+
+
+@pytest.mark.parametrize(
+    ("metric", "place", "words"),
+    [
+        ("debiased", "cka/mean", "Debiased CKA peaks"),
+        ("without_rogue", "cka/mean_without_rogue", "CKA without rogue dimensions peaks"),
+        ("mexa", "alignment/mexa_mean", "MEXA peaks"),
+        ("procrustes", "alignment/procrustes_mean", "Procrustes disparity is least"),
+    ],
+)
+def test_the_metric_of_the_bar_is_the_run_files_everywhere(
+    bench, finished_run, metric, place, words
+):
+    """Headline and numbers at a layer; both keep the run's own number."""
+    group, variable = place.split("/")
+    values = finished_run.group(group)[variable].sel(layer=slice(0, None))
+    best = np.argmin if "least" in words else np.argmax
+    at = int(best(values.to_numpy()))
+    query = f"?run=base&metric={metric}"
+    text = drawn(bench, "runs/headline", query, key="base").content
+    assert f"{words} at block {at}: {float(values[at]):.2f}" in text
+    view, parsed = bench.look(f"{query}&layer=2")
+    assert parsed.notices == ()
+    first = bench.rows(find_card("overview/numbers")[1], view)[0]
+    assert first["value"] == float(values.sel(layer=2))
+    shown = drawn(bench, "overview/numbers", f"{query}&layer=2").content
+    assert f"{first['measure']}</th><td" in shown
+
+
+def test_a_run_made_again_under_its_name_has_a_new_headline(runs, tmp_path, monkeypatch):
+    """Also where another run is the chosen one."""
+    root = tmp_path / "runs"
+    for name in ("one", "two"):
+        shutil.copytree(runs / "base", root / name)
+    bench = Workbench(RunsFolder(root))
+    before = drawn(bench, "runs/headline", "?run=one", key="two").content
+    monkeypatch.setattr("probekit_app.pages.runs.peak", lambda _: "another peak")
+    assert drawn(bench, "runs/headline", "?run=one", key="two").content == before
+    os.utime(root / "two" / "manifest.json", ns=(1, 1))
+    assert "another peak" in drawn(bench, "runs/headline", "?run=one", key="two").content
 
 
 def test_the_numbers_at_a_layer_are_the_run_files(bench, finished_run):

@@ -9,6 +9,7 @@ import pytest
 from probekit.figures.compare import WORDS
 from probekit_app.page import pages
 from probekit_app.pages import compare
+from probekit_app.static_html import to_html
 
 READY = ".slot-figure[data-ready='1']"
 BOTH = "/compare?run=base&vs=group/other"
@@ -64,7 +65,26 @@ def test_the_code_makes_the_same_figure(view):
 def test_every_measure_of_the_run_can_be_chosen(view):
     compared = compare.comparison(view)
     assert set(compared.differences) <= set(compare.measures(view.opened))
-    assert set(compare.measures(view.opened)) <= {*compared.differences, *compared.left_out}
+    offered = set(compare.measures(view.opened)) - {""}  # the metric of the bar
+    assert offered <= {*compared.differences, *compared.left_out}
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", "cka/mean"),
+        ("metric=p_at_1", "alignment/p_at_1_mean"),
+        ("metric=standardised", "cka/mean"),
+        ("metric=p_at_1&compare.measure=regions/lrds", "regions/lrds"),
+        ("metric=p_at_1&compare.measure=cka/mean", "cka/mean"),
+    ],
+)
+def test_the_metric_of_the_bar_is_compared_unless_another_is_asked(bench, query, shown):
+    view, parsed = bench.look(f"?run=base&vs=group/other&{query}")
+    assert parsed.notices == ()
+    assert compare.measure(view) == shown
+    said = to_html(compare.summary(view))
+    assert ("has no interval in both runs" in said) == ("standardised" in query)
 
 
 def test_runs_that_share_no_language_say_so(bench, view, monkeypatch):

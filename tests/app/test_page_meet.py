@@ -10,6 +10,8 @@ import pytest
 from probekit import open_run
 from probekit_app.callbacks import draw
 from probekit_app.pages.meet import PAGE
+from probekit_app.shell import problem
+from probekit_app.static_html import to_html
 from probekit_app.workbench import figure_of
 
 CARD = "[data-card='meet/{}']"
@@ -50,11 +52,11 @@ def test_a_cell_sets_the_pair_and_a_layer_the_layer(page, address):
     page.wait_for_selector(".cell.on[data-layer='3']")
 
 
-def test_the_measure_changes_both_of_its_figures(page, address):
+def test_the_metric_of_the_bar_changes_both_of_its_figures(page, address):
     page.goto(f"{address}/meet?run=base")
     page.wait_for_selector("#page h1")
-    page.get_by_label("Measure").select_option("mexa")
-    page.wait_for_url("**meet.measure=mexa**")
+    page.get_by_role("combobox", name="Metric").select_option("mexa")
+    page.wait_for_url("**metric=mexa**")
     for card in ("table", "pairs"):
         page.locator(f"{CARD.format(card)} .js-plotly-plot").get_by_text("MEXA").first.wait_for()
     page.get_by_role("button", name="By family").click()
@@ -63,7 +65,7 @@ def test_the_measure_changes_both_of_its_figures(page, address):
 
 @pytest.mark.parametrize("card", PAGE.cards, ids=lambda card: card.name)
 def test_the_code_shown_draws_the_same_figure(bench, card, monkeypatch):
-    query = "?run=base&layer=2&langs=en,sw&meet.measure=csls&meet.order=script"
+    query = "?run=base&layer=2&langs=en,sw&metric=csls&meet.order=script"
     view, _ = bench.look(query)
     code = draw(bench, {"card": f"meet/{card.name}", "key": ""}, {"query": query}).code
     call = re.search(r"^figure = (.*)$", code, re.MULTILINE)[1]
@@ -73,7 +75,7 @@ def test_the_code_shown_draws_the_same_figure(bench, card, monkeypatch):
 
 @pytest.mark.parametrize(
     ("query", "said"),
-    [("meet.measure=cosine", "cosine"), ("meet.order=%3Cb%3E", "<b>"), ("langs=xx", "xx")],
+    [("metric=cosine", "cosine"), ("meet.order=%3Cb%3E", "<b>"), ("langs=xx", "xx")],
 )
 def test_a_wrong_value_is_said_and_the_page_stands(bench, query, said):
     view, parsed = bench.look(f"?run=base&{query}")
@@ -86,4 +88,6 @@ def test_an_older_run_says_how_to_compute_the_layers(bench, monkeypatch):
     monkeypatch.setitem(view.opened.__dict__, "groups", view.opened.groups - {"cka_layers"})
     found = bench.draw(PAGE, PAGE.card("layers"), view, theme="dark").problem
     assert found.analyses == ("cka",)
+    assert "cka_layers (a part of cka)" in to_html(problem(found))
+    assert "Not computed in this run: cka<" not in to_html(problem(found))
     assert "--analyses" in found.command

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import shutil
 import threading
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
+from typer.testing import CliRunner
 
 from probekit import Study, open_run
+from probekit.cli.app import app as cli_app
 from probekit.measures.planted import planted_pooled
 from probekit.selection import RULES
 from probekit.selection.exporters import EXPORTERS, export
@@ -233,6 +239,56 @@ def test_every_option_of_a_rule_has_a_control(rule):
 )
 def test_controls_become_arguments(planted_app, query, expected):
     assert selecting.arguments(look(planted_app, f"run=planted&{query}")) == expected
+
+
+def changed(option):
+    """A value of an option that is neither its default nor refused."""
+    if option.kind == "number":
+        return f"{selecting.control_of(option).low + 7 * selecting.control_of(option).step:g}"
+    if option.kind == "switch":
+        return selecting._said(not option.default)
+    if option.kind == "text":
+        return "depth > 0.2 and depth < 0.9"
+    return next(choice for choice in option.choices if choice != option.default)
+
+
+def settings_of(rule):
+    """Queries: the rule as it is, then with each option changed, with a target and other roles."""
+    needed = [o for o in RULES[rule].options if o.default is None]
+    base = [("selection.rule", rule), *((selecting.key_of(o), changed(o)) for o in needed)]
+    single = [[(selecting.key_of(o), changed(o))] for o in RULES[rule].options if o not in needed]
+    single += [[("selection.prefer", "deepest")], [("selection.roles", "mlp_out,attn_out")]]
+    every = [pair for pairs in single for pair in pairs]
+    return [urlencode([*base, *more]) for more in ([], *single, every)]
+
+
+@pytest.fixture(scope="module")
+def both_app(planted, full_run, tmp_path_factory):
+    """The planted run, and one that has what the other rules need."""
+    root = tmp_path_factory.mktemp("two rules'")  # a shell would stumble over such a name
+    shutil.copytree(planted / "planted", root / "planted")
+    shutil.copytree(full_run.folder, root / "every analysis")
+    return create_app(root)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_command_shown_makes_the_same_document(both_app, rule):
+    needs_more = bool({*RULES[rule].needs} - {"cka", "regions"})
+    run, client = ("planted", "every analysis")[needs_more], both_app.server.test_client()
+    seen, settings = set(), settings_of(rule)
+    for query in settings:
+        asked = f"{urlencode({'run': run})}&{query}"
+        code = pages()["/selection"].card("answer").code(look(both_app, asked))
+        line = re.search(r"^# the same in a terminal: (.*) > selection.json$", code, re.MULTILINE)
+        program, *arguments = shlex.split(line[1])
+        ran = CliRunner().invoke(cli_app, arguments)
+        assert program == "probekit"
+        assert ran.exit_code in {0, 1}, (line[1], ran.output)
+        downloaded = client.get(f"/download/selection.json?{asked}").get_json()
+        assert json.loads(ran.stdout) == downloaded, line[1]
+        seen.add(json.dumps([downloaded[part] for part in ("rule", "selection", "parameters")]))
+    # without a region no tensor is named, so that other roles change nothing
+    assert len(seen) >= len(settings) - needs_more
 
 
 def test_a_selection_is_made_once(planted_app, monkeypatch):

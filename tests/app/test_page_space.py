@@ -133,7 +133,8 @@ def test_the_texts_are_rows_of_the_chosen_languages(bench):
 
 def test_a_static_site_has_the_map_by_layer_and_centring(bench):
     view, _ = bench.look("?run=full")
-    found = _ranges(PAGE.card("map"), view)
+    found, dropped = _ranges(PAGE.card("map"), view)
+    assert dropped == ()
     assert list(found) == ["layer", "centred"]
     assert found["centred"] == ("0", "1")
 

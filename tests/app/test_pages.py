@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,9 @@ import pytest
 from probekit_app.callbacks import draw
 from probekit_app.cards import FOLLOWED, FigureCard, GridCard, PanelCard
 from probekit_app.page import all_controls, pages
+from probekit_app.selection_bar import selection_bar
+from probekit_app.state import State
+from probekit_app.static_html import to_html
 
 APP = Path(__file__).parents[2] / "app" / "probekit_app"
 SOURCES = sorted(APP.rglob("*.py"))
@@ -42,6 +47,55 @@ def test_a_card_follows_what_exists(page, card):
         assert card.reading.endswith(".")
     if isinstance(card, GridCard):
         assert all("field" in column for column in card.columns)
+
+
+FOLLOWERS = {
+    page.path: {
+        key for card in page.cards for key in (*card.follows, *getattr(card, "scripted", ()))
+    }
+    for page in pages().values()
+    if page.path != "/trial"
+}
+
+
+@pytest.mark.parametrize("path", FOLLOWERS)
+def test_every_control_is_followed_by_a_card_of_its_page(path):
+    page = pages()[path]
+    offered = {control.key for control in (*page.controls, *page.card_controls)}
+    framed = {"erasure.document"}  # the whole page is laid out by it
+    assert offered - framed <= FOLLOWERS[path]
+
+
+@pytest.mark.parametrize("part", FOLLOWED)
+def test_every_part_of_the_state_is_followed_where_the_bar_shows_it(part):
+    """By a card of a page that can be shown of a run; the bar itself is on all of them."""
+    assert any(part in followed for followed in FOLLOWERS.values())
+    fields = {"langs": "languages", "pos": "position"}
+    assert fields.get(part, part) in {field.name for field in dataclasses.fields(State)}
+
+
+def test_the_bar_offers_nothing_that_no_card_follows(bench):
+    view, _ = bench.look("?run=base")
+    offered = set(re.findall(r'data-set="([^"]+)"', to_html(selection_bar(view))))
+    assert {"unit", "metric"} <= offered
+    assert offered - {"run", "vs"} <= set().union(*FOLLOWERS.values())
+
+
+@pytest.mark.parametrize("path", ["/meet", "/compare"])
+def test_the_metric_changes_what_is_drawn(bench, path):
+    """Following is not enough: another metric is another figure."""
+    page = pages()[path]
+    figures = [c for c in page.cards if "metric" in c.follows and isinstance(c, FigureCard)]
+    assert figures
+    for card in figures:
+        usual, other = (
+            bench.draw(page, card, bench.look(f"?run=base&vs=group/other{more}")[0], theme="light")
+            for more in ("", "&metric=mexa")
+        )
+        assert usual.content is not None
+        if other.content is None:  # not every measure has a table by language, and that is said
+            assert "no table by language" in other.problem
+        assert usual.content != other.content, card.name
 
 
 @pytest.mark.parametrize("page", pages().values(), ids=name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -114,6 +115,21 @@ def test_elsewhere_a_token_is_asked_for_once(runs):
     assert "HttpOnly" in answer.headers["Set-Cookie"]
     assert "SameSite=Strict" in answer.headers["Set-Cookie"]
     assert client.get("/").status_code == 200
+
+
+def test_a_link_with_a_token_keeps_what_else_it_says(runs):
+    client = create_app(runs, hosts=("*",), token=TOKEN).server.test_client()
+    asked = "run=group/other&langs=en,sw&selection.where=depth%20%3E%200&token=" + TOKEN
+    to = urlsplit(client.get(f"/overview?{asked}&layer=2").headers["Location"])
+    assert to.path == "/overview"
+    assert parse_qs(to.query) == {
+        "run": ["group/other"],
+        "langs": ["en,sw"],
+        "selection.where": ["depth > 0"],
+        "layer": ["2"],
+    }
+    away = client.get(f"//evil.example/x?token={TOKEN}").headers["Location"]
+    assert urlsplit(away).netloc in {"", "localhost"}
 
 
 def test_a_token_is_made_only_where_it_is_needed():

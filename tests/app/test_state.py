@@ -47,7 +47,7 @@ def test_what_is_written_is_read_back(opened):
         languages=("en", "sw"),
         unit=opened.units[3],
         neuron=(2, 17),
-        metric="lrds",
+        metric="mexa",
         position=4,
         centred=True,
         options={"trial.kind": "b", "trial.share": "0.3", "trial.word": "ñ&= "},
@@ -119,14 +119,57 @@ def test_no_address_ever_raises(opened, text):
         assert found.state.languages
 
 
-def test_a_flood_is_cut():
-    assert query_of("&".join(f"k{n}=v" for n in range(1000))) == {}
-    assert len(query_of("a=" + "x" * 10 * LONGEST_QUERY)["a"]) <= 512
+def test_a_flood_is_cut_between_its_parts_and_said(opened):
+    flood = "layer=2&" + "&".join(f"theme={n}" for n in range(1000))
+    assert len(query_of("&".join(f"k{n}=v" for n in range(1000)))) == 64
+    assert read(flood, opened).state.layer == 2
+    (notice,) = read(flood, opened).notices
+    assert "too long" in notice
+    long = f"layer=2&unit={'x' * LONGEST_QUERY}"
+    assert query_of(long) == {"layer": "2"}
+    (notice,) = read(long, opened).notices
+    assert f"last {LONGEST_QUERY + 6} characters" in notice
 
 
-def test_many_wrong_values_make_few_notices(opened):
-    query = "&".join(f"bad{n}=1" for n in range(40))
-    assert len(read(query, opened).notices) == 6
+def test_a_query_as_long_as_may_be_is_read_whole(opened):
+    text = f"layer=2&theme={'x' * (LONGEST_QUERY - 14)}"
+    assert len(text) == LONGEST_QUERY
+    assert read(text, opened).notices == ()
+    assert len(read(f"{text}x", opened).notices) == 1
+
+
+def test_many_wrong_values_make_few_notices_and_a_count(opened):
+    notices = read("&".join(f"bad{n}=1" for n in range(40)), opened).notices
+    assert len(notices) == 6
+    assert notices[-1].startswith("35 more")
+
+
+def many(opened, n, monkeypatch):
+    """The run as if it had so many languages, with the longest codes there are."""
+    codes = tuple(f"lang{k:03d}_Latn" for k in range(n))
+    monkeypatch.setattr(type(opened.run), "languages", codes)
+    return codes
+
+
+@pytest.mark.parametrize("n", [2, 3, 12, 100, 400])
+@pytest.mark.parametrize("drop", ["one", "half", "all but one"])
+def test_no_language_of_a_long_list_is_lost(opened, monkeypatch, n, drop):
+    codes = many(opened, n, monkeypatch)
+    kept = {"one": codes[1:], "half": codes[::2], "all but one": codes[:1]}[drop]
+    state = defaults(opened).with_(languages=kept)
+    query = serialise(state, defaults(opened))
+    found = read(query, opened)
+    assert found.state.languages == kept
+    assert found.notices == ()
+    assert len(query) < LONGEST_QUERY
+
+
+def test_languages_can_be_left_out_by_name(opened):
+    assert read("langs=-de", opened).state.languages == ("en", "sw")
+    assert read("langs=en,de,-de", opened).state.languages == ("en",)
+    assert read("langs=-xx", opened).state.languages == ("en", "de", "sw")
+    assert "no “xx”" in read("langs=-xx", opened).notices[0]
+    assert "No language would be left" in read("langs=-en,-de,-sw", opened).notices[0]
 
 
 def test_a_notice_repeats_little_of_what_was_asked(opened):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -39,7 +40,8 @@ ONE_DIGIT, THREE_DIGITS = (
 def measures(opened: OpenedRun) -> dict[str, str]:
     """What a run has to compare, in words."""
     found: dict[str, str] = opened.kept.get(
-        "comparable", lambda: {key: words(key) for key in comparable(opened.run)}
+        "comparable",
+        lambda: {"": "the metric"} | {key: words(key) for key in comparable(opened.run)},
     )
     return found
 
@@ -48,7 +50,7 @@ MEASURE = RunChoice(
     key="compare.measure",
     label="Measure",
     values=measures,
-    help="Measures by layer that carry an interval.",
+    help="The metric of the bar, or any measure by layer that carries an interval.",
 )
 
 
@@ -70,8 +72,25 @@ def comparison(view: View) -> RunComparison:
 
 
 def measure(view: View) -> str:
-    """The measure shown; by default the first that is compared."""
-    return view.option(MEASURE.key) or next(iter(comparison(view).differences))
+    """The measure shown: the one chosen here, else the bar's metric, else the first compared."""
+    compared, wanted = comparison(view).differences, metric_key(view)
+    return view.option(MEASURE.key) or (wanted if wanted in compared else next(iter(compared)))
+
+
+def metric_key(view: View) -> str:
+    """The bar's metric as runs are compared by it; variants of CKA carry no interval."""
+    name = view.state.metric
+    return "cka/mean" if name == "debiased" else f"alignment/{name}_mean"
+
+
+def _not_by_metric(view: View) -> list[str]:
+    """A sentence where the bar's metric is asked for and cannot be compared."""
+    if view.option(MEASURE.key) or metric_key(view) in comparison(view).differences:
+        return []
+    assert view.opened is not None
+    name = view.opened.metrics.get(view.state.metric, "The metric")
+    shown = words(measure(view))
+    return [f"{name} has no interval in both runs, so {shown} is shown instead."]
 
 
 def by_layer(view: View) -> go.Figure:
@@ -96,7 +115,7 @@ def summary(view: View) -> Component:
     told = [
         html.P([html.Span(className=f"mark {_mark(found)}"), found.verdict()]),
         html.P(found.headline(), className="plain"),
-        html.Ul([html.Li(each) for each in found.warnings]),
+        html.Ul([html.Li(each) for each in (*_not_by_metric(view), *found.warnings)]),
     ]
     if left_out:
         more = html.Summary(f"{len(left_out)} not compared")
@@ -140,7 +159,7 @@ def _choose(view: View) -> Component:
     others = [name for name in view.runs.finished() if name != view.state.run]
     if not others:
         text = "Make another run of any model over the same text, for example:"
-        command = f"probekit run --model MODEL -o {view.runs.root}/other"
+        command = f"probekit run --model MODEL -o {shlex.quote(f'{view.runs.root}/other')}"
         parts = [html.P(text), html.Div(html.Code(command), className="command")]
     else:
         links = [html.Li(_link(name, view)) for name in others[:MOST_LISTED]]
@@ -158,7 +177,7 @@ def second_run(view: View) -> Missing | None:
     """There is nothing to draw without one."""
     if view.other is not None:
         return None
-    command = f"probekit diff {run_path(view)} OTHER_RUN"
+    command = f"probekit diff {shlex.quote(run_path(view))} OTHER_RUN"
     return Missing(("a second run",), "Choose one beside 'vs'.", command)
 
 
@@ -201,6 +220,8 @@ SUMMARY = PanelCard(
     reading="The run chosen beside “vs” (b) minus the run (a), at equal relative depth.",
     show=summary,
     code=table_code,
+    follows=(MEASURE.key, "metric"),
+    written=(MEASURE.key,),
     height=120,
 )
 
@@ -214,7 +235,8 @@ CURVES = FigureCard(
     draw=by_layer,
     code=layer_code,
     lacks=second_run,
-    follows=(MEASURE.key,),
+    follows=(MEASURE.key, "metric"),
+    written=(MEASURE.key,),
     height=470,
     layer_axis=True,
 )
@@ -229,7 +251,8 @@ LANGUAGES = FigureCard(
     draw=by_language,
     code=language_code,
     lacks=second_run,
-    follows=(MEASURE.key, "langs"),
+    follows=(MEASURE.key, "metric", "langs"),
+    written=(MEASURE.key,),
     height=language_height,
     layer_axis=True,
 )
@@ -239,8 +262,9 @@ TABLE = GridCard(
     title="Every measure, where it changes most",
     reading=(
         "One row a measure that both runs hold with an interval: a, b and b − a at the layer of "
-        "its largest change. Choose a row to see it above."
+        "its largest change."
     ),
+    hints={MEASURE.key: "Choose a row to see it above."},
     rows=rows,
     columns=(
         {"field": "words", "headerName": "Measure", "minWidth": 200},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from dash import html
@@ -188,7 +189,8 @@ def _without_model(view: View) -> Component:
         "This run keeps no unit × layer × position grid: such a grid is read from the model when "
         "it is asked for. Start the workbench with the model, or read a text in the terminal:"
     )
-    lines = (f"probekit dashboard runs --model {model}", f'probekit lens {model} "text"')
+    name = shlex.quote(str(model))
+    lines = (f"probekit dashboard runs --model {name}", f'probekit lens {name} "text"')
     commands = [
         html.Div(
             [
@@ -260,11 +262,15 @@ LIVE = PanelCard(
     title="Live lens",
     reading=(
         "Rows are layers, the last on top; columns are tokens; a cell is the token that the layer "
-        "would predict after it. Hover or move with the arrow keys for the best "
-        f"{TOP} tokens; a click sets the layer and the position."
+        "would predict after it."
     ),
+    hints={
+        "pos": f"Hover or move with the arrow keys for the best {TOP} tokens; a click sets the "
+        "layer and the position."
+    },
     show=show_live,
     code=live_code,
+    scripted=("layer", "pos", COLOUR.key),
     height=120,
 )
 

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from probekit.figures.meet_measures import measures_of
 from probekit_app.cards import FigureCard
-from probekit_app.controls import Choice, RunChoice
+from probekit_app.controls import Choice
 from probekit_app.page import Page
 
 if TYPE_CHECKING:
     from probekit_app.view import View
 
-MEASURE = RunChoice(
-    key="meet.measure",
-    label="Measure",
-    values=lambda opened: measures_of(opened.run),
-    help="What is shown of every pair: a variant of CKA, or a measure of alignment.",
-)
 ORDER = Choice(
     key="meet.order",
     label="Languages",
@@ -39,8 +32,8 @@ def chosen(view: View) -> dict[str, Any]:
 
 
 def measured(view: View) -> dict[str, Any]:
-    """The measure as an argument."""
-    return {"measure": view.option(MEASURE.key) or next(iter(measures_of(view.run)))}
+    """The metric of the bar as an argument."""
+    return {"measure": view.state.metric}
 
 
 def marked(view: View) -> dict[str, Any]:
@@ -65,13 +58,17 @@ TABLE = FigureCard(
     title="Languages with languages",
     reading=(
         "Each cell is a pair at the chosen layer: blue is alike, the lightest colour is what "
-        "unrelated languages have, red is less alike than those. Click a cell to look at that pair."
+        "unrelated languages have, red is less alike than those."
     ),
+    hints={
+        "metric": "The metric is chosen above.",
+        "langs": "Click a cell to look at that pair.",
+    },
     plot="language_table",
     arguments=table_arguments,
     needs=("cka",),
-    follows=("layer", "langs", MEASURE.key, ORDER.key),
-    written=("layer", MEASURE.key),
+    follows=("layer", "langs", "metric", ORDER.key),
+    written=("layer", "metric"),
     height=520,
     wide=False,
     click={"langs": "customdata"},
@@ -82,9 +79,12 @@ LAYERS = FigureCard(
     title="Layers with layers",
     reading=(
         "Which layers of one language arrange the units like which of another; a dot is the best "
-        "match of its row. Off the diagonal, the same meaning is reached at another depth. Choose "
-        "two languages to compare them; a click sets the layer."
+        "match of its row. Off the diagonal, the same meaning is reached at another depth."
     ),
+    hints={
+        "langs": "Choose two languages to compare them.",
+        "layer": "A click sets the layer.",
+    },
     plot="layers_by_layers",
     arguments=layers_arguments,
     needs=("cka_layers",),
@@ -99,13 +99,16 @@ PAIRS = FigureCard(
     title="Pairs over depth",
     reading=(
         "Thin lines are pairs, the thick one is their mean with its interval; what counts is the "
-        "distance to the dotted level. Choose languages above to see their pairs alone, or one "
-        "language to see it with every other."
+        "distance to the dotted level."
     ),
+    hints={
+        "langs": "Choose languages above to see their pairs alone, or one language to see it with "
+        "every other."
+    },
     plot="pairs_by_layer",
     arguments=lambda view: {**measured(view), **chosen(view), **marked(view)},
     needs=("cka",),
-    follows=("langs", MEASURE.key),
+    follows=("langs", "metric"),
     height=460,
     layer_axis=True,
 )
@@ -146,6 +149,6 @@ PAGE = Page(
     order=3,
     lead="Which languages share a space at which layer, and is the number to be trusted?",
     needs=("cka",),
-    controls=(MEASURE, ORDER, BETWEEN),
+    controls=(ORDER, BETWEEN),
     cards=(TABLE, LAYERS, PAIRS, VARIANTS, LEAVE),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,7 +139,7 @@ def no_ablation(view: View) -> Missing | None:
 
     if saved_ablation(view.run) is not None:
         return None
-    return Missing(("ablation",), "", f"probekit ablate {run_path(view)} --save")
+    return Missing(("ablation",), "", f"probekit ablate {quote(run_path(view))} --save")
 
 
 def per_language(view: View) -> int:
@@ -205,9 +206,9 @@ RATES = FigureCard(
     name="rates",
     title="The chosen neuron",
     reading=(
-        "The share of tokens of each language on which it fires; dashes are the mean of its block. "
-        "Choose another in the table."
+        "The share of tokens of each language on which it fires; dashes are the mean of its block."
     ),
+    hints={"neuron": "Choose another in the table."},
     plot="neuron_rates",
     arguments=chosen,
     needs=("neurons",),
@@ -220,9 +221,11 @@ TABLE = GridCard(
     title="Selected neurons",
     reading=(
         f"The neurons that LAPE selects, at most {MOST_ROWS}, lowest entropy first (± a jackknife "
-        f"standard error), with a column for each of the first {MOST_LANGUAGES} languages; Enter "
-        "on a heading sorts, the space bar on a row chooses its layer and neuron."
+        f"standard error), with a column for each of the first {MOST_LANGUAGES} languages."
     ),
+    hints={
+        "neuron": "Enter on a heading sorts, the space bar on a row chooses its layer and neuron."
+    },
     rows=rows,
     columns=(
         {"field": "layer", "headerName": "Layer", "minWidth": 94} | NUMBER,

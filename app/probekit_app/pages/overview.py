@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dash import html
 
 from probekit.figures.layers import PANELS
+from probekit.figures.meet_measures import pair_measure
 from probekit_app import shell
 from probekit_app.cards import FigureCard, PanelCard
 from probekit_app.page import Page
@@ -27,12 +28,15 @@ NUMBERS = (
     ("probe accuracy", "probes", "accuracy_all", "majority_all", "commonest class"),
 )
 
+#: Which metric a row of these would say again.
+SAME = {"cka": "debiased", "alignment": "p_at_1"}
+
 
 def numbers(view: View) -> list[dict[str, Any]]:
     """One row a measure at the chosen layer: value, interval, level to compare with."""
-    rows = []
+    rows = _metric_row(view)
     for words, name, variable, level, kind in NUMBERS:
-        if not view.has(name):
+        if not view.has(name) or view.state.metric == SAME.get(name):
             continue
         group = view.run.group(name)
         if view.state.layer not in group["layer"].to_numpy():
@@ -46,6 +50,26 @@ def numbers(view: View) -> list[dict[str, Any]]:
             row |= {"level": float(at[level]), "level_is": kind}
         rows.append(row)
     return rows
+
+
+def _metric_row(view: View) -> list[dict[str, Any]]:
+    """The metric of the bar: its mean over pairs of languages."""
+    if not view.state.metric:
+        return []
+    measure = pair_measure(view.run, view.state.metric)
+    if view.state.layer not in measure.layers:
+        return []
+    at = measure.layers.index(view.state.layer)
+    row: dict[str, Any] = {"measure": measure.words, "value": float(measure.mean[at])}
+    if measure.mean_ends is not None:
+        row |= {
+            end: float(values[at])
+            for end, values in zip(("low", "high"), measure.mean_ends, strict=True)
+        }
+    if measure.level is not None:
+        kind, level = measure.level
+        row |= {"level": float(level[at]), "level_is": kind}
+    return [row]
 
 
 def at_layer(view: View) -> Component:
@@ -120,10 +144,15 @@ STORY = FigureCard(
 AT_LAYER = PanelCard(
     name="numbers",
     title="At the chosen layer",
-    reading="What the figure shows at the chosen layer, with 95 % intervals over units.",
+    reading=(
+        "How alike languages are, then what the figure shows, at the chosen layer with 95 % "
+        "intervals over units."
+    ),
+    hints={"metric": "The first row is the metric chosen above."},
     show=at_layer,
     rows=numbers,
-    follows=("layer",),
+    follows=("layer", "metric"),
+    written=("layer",),
     height=220,
     wide=False,
 )

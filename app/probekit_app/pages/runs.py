@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from dash import html
 
+from probekit.figures.meet_measures import MEASURES, pair_measure
 from probekit_app import shell
 from probekit_app.cards import PanelCard
 from probekit_app.page import Page
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 
     from dash.development.base_component import Component
 
-    from probekit.runs import Run
-    from probekit_app.runs_folder import Listed
+    from probekit.figures.meet_measures import PairMeasure
+    from probekit_app.runs_folder import Listed, OpenedRun
     from probekit_app.view import View
 
 COLUMNS = ("Run", "Model", "Blocks", "Languages", "Units", "Made", "Where languages meet", "")
@@ -30,10 +32,10 @@ STATUS = {
 
 
 def headline(view: View) -> Component:
-    """Where CKA peaks and which blocks the default rule accepts, of the run named by the key."""
+    """Where the metric peaks and what the default rule accepts, of the run named by the key."""
     opened = view.runs.open(view.key)
     chosen = opened.selection
-    parts: list[Any] = [html.Span(peak(opened.run))] if "cka" in opened.groups else []
+    parts: list[Any] = [html.Span(text)] if (text := metric_peak(opened, view)) else []
     if chosen is None:
         parts.append(html.Span("no rule applies", className="pill"))
     else:
@@ -44,12 +46,26 @@ def headline(view: View) -> Component:
     return html.Div(parts, className="headline")
 
 
-def peak(run: Run) -> str:
-    """``CKA peaks at block 9: 0.71 [0.68, 0.74]``; blocks only, as the rules see them."""
-    cka = run.cka.sel(layer=slice(0, None))
-    at = cka.isel(layer=int(cka["mean"].to_numpy().argmax()))
-    mean, low, high = (float(at[name]) for name in ("mean", "mean_low", "mean_high"))
-    return f"CKA peaks at block {int(at['layer'])}: {mean:.2f} [{low:.2f}, {high:.2f}]"
+def metric_peak(opened: OpenedRun, view: View) -> str:
+    """The peak of the bar's metric in a run, of its own first metric where no run is chosen."""
+    name = view.state.metric or next(iter(opened.metrics), "")
+    if not name:
+        return ""
+    if name not in opened.metrics:
+        return f"{MEASURES[name]}: not computed"
+    return peak(pair_measure(opened.run, name))
+
+
+def peak(measure: PairMeasure) -> str:
+    """``Debiased CKA peaks at block 9: 0.71 [0.68, 0.74]``; blocks alone, as the rules see them."""
+    blocks = [row for row, layer in enumerate(measure.layers) if layer >= 0]
+    best = min if measure.less_is_more else max
+    at = best(blocks, key=lambda row: measure.mean[row])
+    ends = measure.mean_ends
+    told = "" if ends is None else f" [{ends[0][at]:.2f}, {ends[1][at]:.2f}]"
+    verb = "is least" if measure.less_is_more else "peaks"
+    words = measure.words[:1].upper() + measure.words[1:]
+    return f"{words} {verb} at block {measure.layers[at]}: {measure.mean[at]:.2f}{told}"
 
 
 def span(region: Sequence[int]) -> str:
@@ -139,11 +155,15 @@ def _short(model: str) -> str:
 
 
 def _empty(view: View) -> Component:
+    demo = f"probekit demo -o {quote(f'{view.runs.root}/demo')}"
     return html.Div(
         [
             html.Strong("No runs here yet"),
             html.P("This makes one from the built-in model and text:"),
-            html.Div(html.Code(f"probekit demo -o {view.runs.root}/demo"), className="command"),
+            html.Div(
+                html.Code(demo),
+                className="command",
+            ),
             *_new_study(view),
         ],
         className="state",
@@ -153,8 +173,9 @@ def _empty(view: View) -> Component:
 HEADLINE = PanelCard(
     name="headline",
     title="Headline",
-    reading="Where CKA peaks, and the blocks that the default rule accepts.",
+    reading="Where the metric peaks, and the blocks that the default rule accepts.",
     show=headline,
+    follows=("metric",),
     height=20,
     bare=True,
 )

@@ -23,6 +23,7 @@ from probekit_app.selecting import (
     RULE,
     arguments,
     call,
+    command,
     option_controls,
     selection_of,
     shown_controls,
@@ -97,25 +98,12 @@ def _files(view: View, chosen: LayerSelection) -> Component:
 
 def answer_code(view: View) -> str:
     """The same in a notebook, and as a command."""
-    said = " ".join(_flags(arguments(view)))
-    command = f"probekit select {run_path(view)} {said}".rstrip()
     return (
         "import probekit\n\n"
         f"run = probekit.open_run({run_path(view)!r})\n"
         f"print({call(view)})\n\n"
-        f"# the same in a terminal: {command} > selection.json\n"
+        f"# the same in a terminal: {command(view)} > selection.json\n"
     )
-
-
-def _flags(asked: dict[str, Any]) -> list[str]:
-    """Options as the command line takes them."""
-    import shlex
-
-    found = []
-    for name, value in asked.items():
-        text = ",".join(value) if isinstance(value, tuple) else str(value)
-        found += [f"--{name}", shlex.quote(text)]
-    return found
 
 
 def figure(view: View) -> go.Figure:
@@ -297,8 +285,9 @@ RANKED = GridCard(
     title="Blocks by margin",
     reading=(
         "Smaller distance to the bars in standard deviations over blocks (0 clears), with the 95 % "
-        "range of the rank over resamples. Choose a row to look at that block everywhere."
+        "range of the rank over resamples."
     ),
+    hints={"layer": "Choose a row to look at that block everywhere."},
     rows=ranked,
     columns=(
         {"field": "rank", "headerName": "Rank", **_digits("d")},

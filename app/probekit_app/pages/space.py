@@ -123,8 +123,9 @@ def colours(view: View) -> Component:
 
 def layout(view: View) -> Component:
     """The switch of the vectors, then the cards."""
-    centred = shell.control(CENTRED, str(int(view.state.centred)))
-    above = html.Div([centred, shell.slot(view, COLOURS)], className="controls")
+    centred = [shell.control(CENTRED, str(int(view.state.centred)))]
+    switch = centred if view.offers("centred") else []
+    above = html.Div([*switch, shell.slot(view, COLOURS)], className="controls")
     slots = [shell.slot(view, card) for card in (MAP, TEXTS, APART, FILLED)]
     return html.Div([above, html.Div(slots, className="cards uneven")], className="controls-first")
 
@@ -133,15 +134,16 @@ MAP = FigureCard(
     name="map",
     title="Texts in the plane",
     reading=(
-        "A point is a text; lines join the translations of the chosen unit, and a click on a point "
-        "chooses its unit. LDA finds axes that set the colours apart, so it overstates how far "
-        "apart they lie; the share below says how often it places a text right."
+        "A point is a text; lines join the translations of the chosen unit. LDA finds axes that "
+        "set the colours apart, so it overstates how far apart they lie; the share below says how "
+        "often it places a text right."
     ),
     plot="space_map",
     arguments=arguments,
     needs=("projection", "geometry"),
     follows=("layer", "langs", "unit", "centred", METHOD.key, BY.key),
     written=("layer", "centred"),
+    hints={"unit": "A click on a point chooses its unit."},
     height=_HEIGHT,
     wide=False,
     click={"unit": "customdata"},
