@@ -46,14 +46,13 @@ def address(app):
 def test_the_workbench_endures_many_clients(app, address):
     """Index, frames, cards and data, all at once: no failure, one answer, no thread too many."""
     asked = requests_of(app, ("one", "two"), layers=(1,))
-    before = threading.active_count()
     told = ask(address, asked, clients=CLIENTS, each=EACH)
     assert told.n >= CLIENTS * EACH
     assert told.statuses == {200}
     assert [request for request, answers in told.answers.items() if len(answers) > 1] == []
     paths = {request.path.split("/")[1].split("?")[0] for request in told.answers}
     assert paths == {"", "data", "_dash-update-component"}
-    assert told.threads <= before + 2 * CLIENTS + 2  # one asks, one answers; and the pool's own
+    assert 1 < told.threads <= 2 * CLIENTS  # a thread a connection, and those about to end
     assert told.left == []
 
 

@@ -26,7 +26,7 @@ def test_the_smallest_step_that_forgets_is_bracketed(forgets_at):
 
 
 def test_a_tiny_step_is_reached_in_few_trials():
-    """While no step was too small each is a quarter of the last: a thousandth of the norm in six."""
+    """Each is a quarter of the last while none was too small: a thousandth of the norm in six."""
     size, trials = search_step(curve(1e-4, 1e-3), target=0.0, budget=0.1, most=6)
     assert [round(trial.size, 6) for trial in trials[:4]] == [0.1, 0.025, 0.00625, 0.001563]
     assert 1e-4 <= size < 1e-3
