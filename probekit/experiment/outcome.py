@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from probekit.errors import InputError
+from probekit.experiment.times import Times
 from probekit.facts.intervals import mean_interval
 from probekit.measures.resampling import bootstrap_weights, percentile_interval
 
@@ -83,6 +84,11 @@ class Outcome:
                 row[f"{part}_held_out"] = _difference(*pair)
             found.append(row)
         return found
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds by stage, over all sittings: ``teach``, ``select``, every arm by name."""
+        return Times(self.folder).read()
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from probekit.erasure.verify.settings import VerifySettings
 from probekit.errors import InputError, InterruptedRun, RuleError
 from probekit.experiment.dealing import TAUGHT, deal, fewer
 from probekit.experiment.outcome import OUTCOME, SCHEMA, Outcome
+from probekit.experiment.times import Times
 from probekit.facts import open_facts
 from probekit.models import load
 from probekit.studies import Study
@@ -48,7 +49,8 @@ def run_plan(
         What to do.
     folder
         Where everything goes: ``taught/``, ``run/``, ``selection.json``, ``arms/*.json``,
-        ``experiment.json``, ``evidence/*.json``. The same call goes on where a stop left off.
+        ``experiment.json``, ``evidence/*.json``, ``times.json``. The same call goes on where a
+        stop left off.
     progress
         Told how far it is.
 
@@ -90,10 +92,17 @@ class _Work:
     facts: FactSet
     memory: Memory = field(default_factory=Memory)
 
+    @property
+    def times(self) -> Times:
+        """What the stages took."""
+        return Times(self.folder)
+
     def go(self) -> Outcome:
         """All stages."""
-        taught = self._teach()
-        document = self._select(taught.subject)
+        with self.times.stage("teach"):
+            taught = self._teach()
+        with self.times.stage("select"):
+            document = self._select(taught.subject)
         targets, notes = make_targets(taught.subject, document, target_of(taught.subject, document))
         places = {place: self._named(place, targets) for place in self.plan.places}
         arms = []
@@ -174,19 +183,22 @@ class _Work:
             kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             if kept["made_of"] == made_of:
                 return kept
-        erased = erase(
-            base,
-            facts.where(part=TAUGHT),
-            source=arm.source,
-            algorithm=arm.algorithm,
-            selection=target,
-            allow_tied=True,
-            memory=self.memory,
-            progress=self.told,
-            **settings,
-        )
-        record = self._short(arm, target, erased) | {"made_of": made_of}
-        record["verifications"] = [self._verify(base, erased, facts, how=each) for each in checks]
+        with self.times.stage(arm.name):
+            erased = erase(
+                base,
+                facts.where(part=TAUGHT),
+                source=arm.source,
+                algorithm=arm.algorithm,
+                selection=target,
+                allow_tied=True,
+                memory=self.memory,
+                progress=self.told,
+                **settings,
+            )
+            record = self._short(arm, target, erased) | {"made_of": made_of}
+            record["verifications"] = [
+                self._verify(base, erased, facts, how=each) for each in checks
+            ]
         self._write(record, f"arms/{arm.name}.json")
         return record
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from probekit.experiment.times import time_line
+
 if TYPE_CHECKING:
     from probekit.experiment.outcome import Outcome
 
@@ -32,6 +34,8 @@ def parts(outcome: Outcome) -> Iterator[Any]:
     yield table
     for line in notes(outcome):
         yield Text(line)
+    if time := time_line(outcome.seconds):
+        yield Text(time)
 
 
 def heading(outcome: Outcome) -> str:

@@ -87,9 +87,22 @@ def test_only_the_named_arms_are_verified(done):
     assert set(report["attacks"]) == {"choices", "lens"}
 
 
+def test_the_time_of_every_stage_is_kept_beside_the_result(done, plan):
+    assert list(done.seconds) == ["teach", "select", *(arm.name for arm in plan.arms)]
+    assert all(seconds > 0 for seconds in done.seconds.values())
+    assert "seconds" not in done.record
+    last = str(list(done.table())[-1])
+    assert "simnpo (6 arms)" in last
+    assert f"in all {sum(done.seconds.values()):,.0f} s" in last
+
+
 def test_finished_arms_are_not_made_again(done, plan, select, monkeypatch):
     monkeypatch.setattr(runner, "erase", pytest.fail)
-    assert run_plan(plan, done.folder).record == done.record
+    before = done.seconds
+    again = run_plan(plan, done.folder)
+    assert again.record == done.record
+    arms = [arm.name for arm in plan.arms]
+    assert [again.seconds[name] for name in arms] == [before[name] for name in arms]
 
 
 def test_a_changed_plan_makes_its_arms_again(done, plan, select, tmp_path, monkeypatch):
