@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from probekit.figures.cells import ends_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -92,6 +94,7 @@ def _cells(trace: Any, names: tuple[str, str], band: Any) -> Iterator[Row]:
     for i, values in enumerate(table):
         for j, value in enumerate(values):
             row = {names[1]: _plain(y[i]), names[0]: _plain(x[j]), "value": _plain(value)}
+            row |= {name: _plain(end) for name, end in ends_of(trace.meta, i, j).items()}
             if texts is not None and isinstance(texts[i][j], str):
                 row["text"] = _plain(texts[i][j])
             yield row

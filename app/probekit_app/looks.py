@@ -98,6 +98,8 @@ def dress(
         the layer strip exactly.
     """
     content = _small_numbers(figure.to_dict())
+    for trace in content["data"]:
+        trace.pop("meta", None)  # numbers for tables, which the server writes
     layout = content.setdefault("layout", {})
     title = (layout.pop("title", None) or {}).get("text", "")
     notes = layout.get("annotations", [])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from probekit.figures.cells import interval
 from probekit.figures.neuron_parts import who
 from probekit.figures.text import plain, plain_labels, sentence
 from probekit.figures.theme import style
@@ -63,6 +64,7 @@ def ablation_table(result: AblationResult) -> go.Figure:
                 )
             ],
             text=_ablation_hover(result),
+            meta=interval(data["excess_low"].to_numpy(), data["excess_high"].to_numpy()),
             hovertemplate="neurons of %{y}, texts in %{x}<br>%{text}<extra></extra>",
             colorscale="RdBu",
             reversescale=True,

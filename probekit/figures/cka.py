@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probekit.figures.alignment import units_of
+from probekit.figures.cells import interval
 from probekit.figures.layer_table import layers_by_layers
 from probekit.figures.lines import add_curve, add_level
 from probekit.figures.meet import language_table
@@ -101,6 +102,7 @@ def cka_heatmap(run: Run, *, layer: int) -> go.Figure:
             x=codes,
             y=codes,
             text=_spans(at),
+            meta=interval(at["pair_low"].to_numpy(), at["pair_high"].to_numpy()),
             colorbar={"title": "CKA"},
             hovertemplate=f"%{{y}} – %{{x}}: %{{z:.3f}}%{{text}}, n = {units_of(run)}"
             "<extra></extra>",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from probekit.errors import InputError
+from probekit.figures.cells import interval
 from probekit.figures.lines import add_curve, add_level
 from probekit.figures.scales import null_scale
 from probekit.figures.text import plain, plain_labels, sentence
@@ -147,6 +148,7 @@ def comparison_by_language(
             text=np.where(table.differs[:, at].T, "•", "").tolist(),
             texttemplate="%{text}",
             customdata=_told(table, at, n=_units(comparison)),
+            meta=interval(table.change.low[:, at].T, table.change.high[:, at].T),
             hovertemplate="%{y}, layer %{x:.3~g}: %{customdata}<extra></extra>",
             colorbar={"title": f"{words(measure)}, b − a"},
             **null_scale(-most, most, null=0.0),

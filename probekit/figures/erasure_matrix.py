@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from probekit.figures.cells import end_of, interval
 from probekit.figures.erasure_document import ReportDocument, read_report
 from probekit.figures.erasure_parts import (
     HOW,
@@ -139,6 +140,7 @@ def _table(
             x=list(shown),
             y=names,
             text=text,
+            meta=interval(end_of(shares, "low"), end_of(shares, "high")),
             texttemplate="%{z:.2f}",
             hovertemplate="%{text}<extra></extra>",
             xgap=1,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from probekit.figures.cells import end_of, interval
 from probekit.figures.erasure_document import read_experiment
 from probekit.figures.erasure_parts import captioned, shown_languages, span
 from probekit.figures.scales import null_scale
@@ -106,6 +107,7 @@ def _add_panel(
                 [_told(source, code, each) for code, each in zip(shown, row, strict=True)]
                 for source, row in zip(sources, table, strict=True)
             ],
+            meta=interval(end_of(table, "low"), end_of(table, "high")),
             texttemplate="%{z:.2f}",
             hovertemplate="%{text}<extra></extra>",
             xgap=1,

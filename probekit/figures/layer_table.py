@@ -8,6 +8,7 @@ import numpy as np
 
 from probekit.errors import InputError
 from probekit.figures.alignment import about, chosen_layer, held
+from probekit.figures.cells import interval
 from probekit.figures.meet_measures import chosen_languages
 from probekit.figures.scales import null_scale
 from probekit.figures.text import plain
@@ -117,6 +118,7 @@ def _between(
         x=layers,
         y=layers,
         text=texts,
+        meta=interval(tables["low"], tables["high"]),
         hovertemplate="%{text}<extra></extra>" if texts else short,
         colorbar={"title": {"text": "debiased CKA", "side": "right"}},
         **null_scale(float(table[shown].min()), float(table[shown].max()), null=0.0),

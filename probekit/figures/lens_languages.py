@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from probekit.errors import InputError
+from probekit.figures.cells import interval
 from probekit.figures.languages import language_styles
 from probekit.figures.lines import add_level
 from probekit.figures.scales import null_scale
@@ -217,6 +218,7 @@ def _cells(data: xr.Dataset, metric: str, codes: list[str]) -> tuple[go.Figure, 
         x=layers_of(data),
         y=plain_labels(codes),  # names are too long for the axis
         text=[_cell_texts(each, metric) for each in here],
+        meta=interval(*(np.stack([each[f"{metric}{end}"] for each in here]) for end in ENDS[1:])),
         hovertemplate="%{text}<br>layer %{x}<extra></extra>",
         **scale,
     )

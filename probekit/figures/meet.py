@@ -8,6 +8,7 @@ import numpy as np
 
 from probekit.errors import InputError
 from probekit.figures.alignment import about, chosen_layer, layer_name, units_of
+from probekit.figures.cells import interval
 from probekit.figures.meet_measures import PairMeasure, chosen_languages, pair_measure
 from probekit.figures.scales import null_scale
 from probekit.figures.text import name_of, plain_labels
@@ -130,10 +131,18 @@ def _table(run: Run, found: PairMeasure, *, row: int, places: list[int]) -> go.H
         y=codes,
         customdata=[[_both(run, a, b) for b in places] for a in places],
         text=texts,
+        meta=_interval(found, row=row, places=places),
         hovertemplate="%{text}<extra></extra>" if texts else "%{y}, %{x}: %{z:.3f}<extra></extra>",
         colorbar={"title": {"text": found.words, "side": "right"}},
         **_scale(found, row),
     )
+
+
+def _interval(found: PairMeasure, *, row: int, places: list[int]) -> dict[str, Any] | None:
+    if found.ends is None:
+        return None
+    low, high = (end[row][np.ix_(places, places)] for end in found.ends)
+    return interval(low, high)
 
 
 def _scale(found: PairMeasure, row: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from probekit.errors import InputError
 from probekit.figures.alignment import about
+from probekit.figures.cells import interval
 from probekit.figures.languages import language_styles
 from probekit.figures.lines import add_curve, add_level
 from probekit.figures.neuron_parts import shown_languages
@@ -167,6 +168,7 @@ def language_recall(
     chance = float(data.attrs["chance"])
     heat = go.Heatmap(
         z=table, x=layers, y=plain_labels(codes), text=text, colorbar={"title": "recall"},
+        meta=interval(low, high),
         hovertemplate="layer %{x}, %{y}: %{text}<extra></extra>",
         **null_scale(0.0, 1.0, null=chance),
     )  # fmt: skip

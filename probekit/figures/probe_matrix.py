@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from probekit.figures.alignment import about, chosen_layer, layer_name
+from probekit.figures.cells import interval
 from probekit.figures.neuron_parts import shown_languages
 from probekit.figures.probe_parts import (
     GROUP,
@@ -104,9 +105,10 @@ def _transfer_heat(part: xr.Dataset, codes: list[str], *, centred: bool) -> go.F
         for i, a in enumerate(names)
     ]
     scale = null_scale(float(table.min()), 1.0, null=float(part["majority_mean"]))
-    return _table(
+    figure = _table(
         table, names, text=text, scale=scale, bar="accuracy", axes=("tested in", "trained in")
     )
+    return figure.update_traces(meta=interval(low, high))
 
 
 def _table(

@@ -35,6 +35,9 @@ def test_the_json_of_a_heatmap_is_the_run_files(client, finished_run):
     for row in found["rows"]:
         pair = {"language": row[at["y"]], "language_b": row[at["x"]]}
         assert row[at["value"]] == float(table.sel(pair))
+        for end in ("low", "high"):
+            expected = float(finished_run.cka[f"pair_{end}"].sel(layer=2, **pair))
+            assert row[at[end]] == (None if np.isnan(expected) else expected)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,19 @@ def first_task(run, at):
     return run.group("probes")["accuracy_mean"].isel(task=0).to_numpy()
 
 
+def pair_ends(run, at):
+    """Both ends of the interval of two different languages."""
+    low, high = (run.cka[f"pair_{end}"].sel(layer=at).to_numpy() for end in ("low", "high"))
+    off = ~np.eye(len(low), dtype=bool)
+    return np.concatenate([low[off], high[off]])
+
+
+def both_ends(group, variable):
+    return lambda run, at: np.concatenate(
+        [run.group(group)[f"{variable}_{end}"].to_numpy().ravel() for end in ("low", "high")]
+    )
+
+
 #: Card → what it must hold; ``at`` is the layer that the address says.
 CARDS = {
     "overview/story": of("cka", "mean_low"),
@@ -56,6 +69,13 @@ CARDS = {
     "selection/ranked": lambda run, at: np.array([each.score for each in run.select().ranked]),
     "compare/differences": lambda run, at: np.array([row["a"] for row in run.diff(run).rows()]),
 }
+#: The ends of intervals, which the cells of a heatmap hold beside their values.
+ENDS = {
+    "meet/table": pair_ends,
+    "meet/layers": both_ends("cka_layers", "across"),
+    "lens/heatmap": both_ends("lens", "agreement"),
+    "probes/languages": both_ends("language_id", "recall"),
+}
 BY_LAYER = [card for card in CARDS if card in {"overview/numbers", "meet/table", "space/map"}]
 
 
@@ -70,6 +90,13 @@ def numbers(bench, card, layer):
 def test_a_card_holds_the_run_s_own_numbers(full_bench, full_run, card):
     expected = {float(value) for value in CARDS[card](full_run, LAYER).ravel()}
     assert len(expected) > 1 or card == "overview/numbers"
+    assert expected <= numbers(full_bench, card, LAYER)
+
+
+@pytest.mark.parametrize("card", ENDS)
+def test_a_heatmap_s_cells_hold_their_intervals(full_bench, full_run, card):
+    expected = {float(end) for end in ENDS[card](full_run, LAYER) if np.isfinite(end)}
+    assert len(expected) > 2
     assert expected <= numbers(full_bench, card, LAYER)
 
 

@@ -1,0 +1,98 @@
+"""Every control of every page is moved once, as a reader would, over a run with every analysis."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from probekit_app import create_app
+from probekit_app.page import pages
+from tests.app.axe import wait_for_cards
+from tests.app.test_browser import served
+from tests.figures.erasures import make_report, make_sweep
+
+#: Keys of everything that can be set on a page, in the order of the page.
+KEYS = """() => [...new Set(Array.from(
+  document.querySelectorAll("#bar [data-set], #page [data-set]"), (each) => each.dataset.set))]"""
+#: What a card says that could not be drawn.
+FAILED = "#page .state.failed"
+TYPED = "ภาษาไทย \u202b<b>ab</b>"
+
+
+@pytest.fixture(scope="module")
+def address(full_run, tmp_path_factory):
+    root = tmp_path_factory.mktemp("controls")
+    for name in ("one", "two"):
+        shutil.copytree(full_run.folder, root / name)
+    (root / "report.json").write_text(json.dumps(make_report()), encoding="utf-8")
+    (root / "sweep.json").write_text(json.dumps(make_sweep()), encoding="utf-8")
+    with served(create_app(root)) as place:
+        yield place
+
+
+def move(page, key):
+    """Set a control to another value than it has; False where there is but one."""
+    found = page.locator(f"[data-set='{key}']")
+    first = found.first
+    kind = first.evaluate("(each) => each.getAttribute('role') || each.tagName")
+    if kind == "SELECT":
+        now = first.input_value()
+        values = first.evaluate("(each) => Array.from(each.options, (option) => option.value)")
+        others = [value for value in values if value not in {now, ""}]
+        if others:
+            first.select_option(others[-1])
+        return bool(others)
+    if kind == "slider":
+        before = first.get_attribute("aria-valuenow")
+        top = before == first.get_attribute("aria-valuemax")
+        first.focus()
+        page.keyboard.press("ArrowLeft" if top else "ArrowRight")
+        return True
+    if kind == "TEXTAREA":
+        first.fill(TYPED)
+        first.press("Enter")
+        return True
+    off = "[aria-pressed='false'], [aria-selected='false']"
+    other = found.and_(page.locator(off))
+    if other.count():
+        other.last.click()
+    return bool(other.count())
+
+
+def asked(address):
+    """What an address asks for, in whichever order."""
+    return sorted(parse_qsl(urlsplit(address).query))
+
+
+@pytest.mark.parametrize("path", [path for path in pages() if path != "/trial"])
+def test_every_control_can_be_moved(page, address, path):
+    """The address follows each, no card fails, and the address alone brings it all back."""
+    page.goto(f"{address}{path}?run=one&vs=two")
+    wait_for_cards(page)
+    keys = page.evaluate(KEYS)
+    moved = []
+    for key in keys:
+        before = page.url
+        if not move(page, key):
+            continue
+        page.wait_for_url(lambda now, before=before: now != before)
+        wait_for_cards(page)
+        assert page.locator(FAILED).all_inner_texts() == [], key
+        moved.append(key)
+    page.locator("[data-language='de']").click()
+    page.wait_for_url("**langs=**")
+    page.locator("[data-layer='0']").click()
+    page.wait_for_url("**layer=0**")
+    wait_for_cards(page)
+    assert page.locator(FAILED).all_inner_texts() == []
+    whole = page.url
+    words = page.locator("[data-card] .reading, [data-card] .method")
+    told = words.all_inner_texts()
+    page.goto(whole)
+    wait_for_cards(page)
+    assert asked(page.url) == asked(whole)
+    assert words.all_inner_texts() == told
+    assert moved or not keys
