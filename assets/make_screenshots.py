@@ -35,6 +35,8 @@ PAGES = {
 SETTLED = """() => document.querySelector("#page h1") !== null
   && [...document.querySelectorAll(".slot-figure")].every((slot) => slot.dataset.ready === "1"
     || slot.closest(".card").querySelector(".state, [role='alert']"))
+  && [...document.querySelectorAll(".slot-grid")].every((slot) => slot.querySelector(".ag-row")
+    || slot.closest(".card").querySelector(".state, [role='alert']"))
   && document.getAnimations().every((each) => each.playState === "finished")"""
 EVERY_SIZE = ((1440, 900), (1024, 768))
 

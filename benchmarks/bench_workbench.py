@@ -74,6 +74,8 @@ window.__settled = (start) => new Promise((done) => {
 #: The first figure is there with its data, not the empty frame that waits for them.
 DRAWN = """() => document.querySelector(
   ".slot-figure[data-ready='1'] .js-plotly-plot .main-svg") !== null"""
+#: A figure of a page that is nothing but a figure.
+ALONE = "() => document.querySelector('.js-plotly-plot .main-svg') !== null"
 BYTES = "() => performance.getEntriesByType('resource').reduce((n, e) => n + e.transferSize, 0)"
 CHANGE = """async (key) => {
   const start = performance.now();
@@ -160,7 +162,7 @@ def floor(browser: Browser, folder: Path) -> float:
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         page = context.new_page()
         page.goto(path.as_uri(), wait_until="commit")
-        page.wait_for_function(DRAWN)
+        page.wait_for_function(ALONE)
         spent.append(page.evaluate("async () => (await new Promise(requestAnimationFrame)) / 1000"))
         context.close()
     return float(median(spent))

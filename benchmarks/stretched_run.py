@@ -77,5 +77,10 @@ def _stretched(run: Run, group: xr.Dataset, *, blocks: int, codes: tuple[str, ..
             big = big.assign_coords(depth=("layer", [depth(int(i), blocks) for i in wanted]))
     for name in LANGUAGES:
         if name in taken:
-            big = big.assign_coords({name: np.array(codes, dtype=group[name].dtype)})
+            big = big.assign_coords({name: _labels(codes, group[name].dtype)})
     return big.drop_encoding()
+
+
+def _labels(codes: tuple[str, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """As the run keeps its labels; texts of a fixed width get the width that these need."""
+    return np.array(codes) if dtype.kind == "U" else np.array(codes, dtype=dtype)

@@ -23,7 +23,7 @@ class Missing:
     reason
         Why the run's study left them out; empty where it did not say.
     command
-        What computes them.
+        What computes them; empty where no command does, and the reason says what to choose.
     heading, lead
         Words over the reason and over the command.
     elsewhere

@@ -266,13 +266,10 @@ def not_computed(found: Missing) -> Component:
     """The state of a view whose analysis the run does not have."""
     names = ", ".join(found.analyses)
     reason = [html.P(found.reason)] if found.reason else []
+    way_out = [html.P(found.lead), command(found.command)] if found.command else []
+    heading = found.heading or f"Not computed in this run: {names}"
     return html.Div(
-        [
-            html.Strong(found.heading or f"Not computed in this run: {names}"),
-            *reason,
-            html.P(found.lead),
-            command(found.command),
-        ],
+        [html.Strong(heading), *reason, *way_out],
         className="state lacking elsewhere" if found.elsewhere else "state lacking",
     )
 

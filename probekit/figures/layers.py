@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Height of a panel and of what is around them, in pixels.
 PANEL, AROUND = 220, 160
+#: Curves that are alone in their panel, whose heading names them.
+ONLY_CURVES = frozenset({"CKA", "P@1", "lens agreement"})
 
 
 class Panel(NamedTuple):
@@ -87,6 +89,9 @@ def layers_overview(run: Run, *, region: Sequence[int] = ()) -> go.Figure:
         region=region,
     )
     figure.update_layout(showlegend=True)
+    for trace in figure.data:
+        if trace.name in ONLY_CURVES:
+            trace.showlegend = False
     return head_room(figure, legend_rows=2)
 
 

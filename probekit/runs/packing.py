@@ -1,8 +1,9 @@
 """A run as one small file: what the figures and the rules read, without the pooled vectors.
 
-A packed run is a zip archive of a run folder. Its manifest says what was left out and how numbers
-were stored, and carries new checksums, so an unpacked run opens like any other. Costs one read of
-the results; the demo run shrinks from 100 MB to under five.
+A packed run is a zip archive of a run folder, with the ablation that was saved beside it. Its
+manifest says what was left out and how numbers were stored, and carries new checksums, so an
+unpacked run opens like any other. Costs one read of the results; the demo run shrinks from 100 MB
+to under five.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ LEFT_OUT = ("pooled",)
 #: thousand at most; smaller ones keep single precision.
 LARGE = 20_000
 MANTISSA_BITS = 10
+#: What may lie beside the results of a run; it is no part of the run's own record.
+BESIDE = ("ablation.json",)
 #: Where packing is told in a manifest's estimators.
 PACKED = "packed"
 #: The oldest date that zip can tell: equal runs make equal files.
@@ -124,6 +127,9 @@ def _write_light(run: Run, folder: Path, *, left_out: tuple[str, ...]) -> None:
     estimators = {**run.manifest.estimators, PACKED: told}
     manifest = replace(run.manifest, estimators=estimators, files=hash_files(folder))
     (folder / NAME).write_text(manifest.to_json(), encoding="utf-8")
+    for name in BESIDE:  # after the checksums: the analysis may be saved anew
+        if (run.folder / name).is_file():
+            shutil.copy2(run.folder / name, folder / name)
 
 
 def _lighten(group: xr.Dataset) -> xr.Dataset:
@@ -168,7 +174,7 @@ def _extract(source: Path, folder: Path) -> None:
                 if entry.is_dir():
                     continue
                 if not parts or ".." in parts or parts[0] not in {
-                    NAME, "study.yaml", "identity.json", RESULTS
+                    NAME, "study.yaml", "identity.json", RESULTS, *BESIDE
                 }:  # fmt: skip
                     reason = f"it holds {entry.filename[:80]!r}"
                     raise RunError(_not_packed(source, reason))

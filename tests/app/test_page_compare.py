@@ -99,3 +99,15 @@ def test_runs_that_share_no_language_say_so(bench, view, monkeypatch):
     shown = compare.layout(replace(view, opened=opened))
     assert "cannot be compared" in str(shown)
     assert "share a language" in str(shown)
+
+
+def test_a_measure_without_languages_says_which_have_them(bench, view):
+    found = compare.comparison(view).differences
+    lone = next(key for key, each in found.items() if each.by_language is None)
+    bare, _ = bench.look(f"?run=base&vs=group/other&compare.measure={lone}")
+    said = compare.by_languages(replace(bare, page=pages()["/compare"]))
+    having = [key for key, each in found.items() if each.by_language is not None]
+    assert said.command == ""
+    assert all(WORDS.get(key, key) in said.reason for key in having)
+    whole, _ = bench.look(f"?run=base&vs=group/other&compare.measure={having[0]}")
+    assert compare.by_languages(replace(whole, page=pages()["/compare"])) is None

@@ -99,3 +99,13 @@ def test_what_is_no_archive_or_altered_is_refused_and_leaves_nothing(packed, tmp
     with pytest.raises(RunError, match="was altered"):
         unpack(tmp_path / "bad.zip", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_saved_ablation_goes_with_the_run_and_may_be_saved_anew(full_run, tmp_path):
+    folder = shutil.copytree(full_run.folder, tmp_path / "ablated")
+    (folder / "ablation.json").write_text('{"of": "this run"}', encoding="utf-8")
+    run = unpack(pack(open_run(folder), tmp_path / "ablated.zip"), tmp_path / "run")
+    kept = run.folder / "ablation.json"
+    assert kept.read_bytes() == (folder / "ablation.json").read_bytes()
+    kept.write_text("{}", encoding="utf-8")
+    assert open_run(run.folder).manifest == run.manifest

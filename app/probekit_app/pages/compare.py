@@ -181,6 +181,17 @@ def second_run(view: View) -> Missing | None:
     return Missing(("a second run",), "Choose one beside 'vs'.", command)
 
 
+def by_languages(view: View) -> Missing | None:
+    """Some measures are kept as one mean alone; which have more is said."""
+    found = second_run(view)
+    if found is not None or comparison(view)[measure(view)].by_language is not None:
+        return found
+    having = [key for key, each in comparison(view).differences.items() if each.by_language]
+    said = f"These have: {', '.join(map(words, having))}." if having else "No measure of both has."
+    heading = f"{words(measure(view))} has no values by language"
+    return Missing((), said, command="", heading=heading)
+
+
 def _code(view: View, draw: str) -> str:
     both = view if view.opened_b is None else replace(view, opened=view.opened_b)
     return (
@@ -250,7 +261,7 @@ LANGUAGES = FigureCard(
     ),
     draw=by_language,
     code=language_code,
-    lacks=second_run,
+    lacks=by_languages,
     follows=(MEASURE.key, "metric", "langs"),
     written=(MEASURE.key,),
     height=language_height,

@@ -57,6 +57,12 @@ KINDS = {
     "all_layers": "all blocks",
     "paper_default": "a paper's default",
 }
+MEASURES = {
+    "cka_mean": "debiased CKA",
+    "lrds_centred": "LRDS (centred)",
+    "lrds": "LRDS (raw)",
+    "lrds_over_sads": "LRDS ÷ SADS",
+}
 
 
 def settings(view: View) -> Component:
@@ -162,15 +168,27 @@ def controls(view: View) -> Component:
         for each in chosen.controls
     ]
     agreement = [
-        [each.metric_a, each.metric_b, _tau(each.kendall_tau, each.low, each.high),
-         "" if each.region is None else describe(each.region)]
+        [
+            _measure(each.metric_a),
+            _measure(each.metric_b),
+            _tau(each.kendall_tau, each.low, each.high),
+            "" if each.region is None else describe(each.region),
+        ]
         for each in chosen.agreement
-    ]  # fmt: skip
+    ]
     tables = [
         _table(("control", "blocks", ""), sets),
         _table(("", "against", "Kendall's tau", "its blocks"), agreement),
     ]
     return html.Div(tables, className="small-tables")
+
+
+def _measure(name: str) -> str:
+    """A measure or a rule in words; one that is turned round counts from its lowest."""
+    turned, stem = name.startswith("-"), name.lstrip("-")
+    rule, _, said = stem.rpartition(":")
+    words = f"{rule} {said}" if rule else MEASURES.get(stem, stem.replace("_", " "))
+    return f"{words}, lowest first" if turned else words
 
 
 def _tau(tau: float, low: float | None, high: float | None) -> str:
