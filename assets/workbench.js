@@ -14,6 +14,7 @@
   const ALWAYS = ["run", "vs"];
   const FRAMED = [...ALWAYS, "erasure.document"]; // what the server lays a page out by
   let openedKey = null; // page and runs whose frame is on screen, or has been asked for
+  let shownKey = null; // those whose frame is on screen
   let preview = null; // layer under a pointer that has not been let go
 
   const all = (selector, root) => Array.from((root || document).querySelectorAll(selector));
@@ -486,20 +487,6 @@
 
   // ------------------------------------------------------------------ figures on screen
 
-  /** Wait until plotly has taken each plot, then show it. */
-  function adopt(tries) {
-    let waiting = false;
-    for (const place of all(".plot")) {
-      const gd = place.querySelector(".js-plotly-plot");
-      if (gd && gd.on && gd.adopted !== true) {
-        gd.adopted = true;
-        gd.on("plotly_afterplot", () => ready(gd));
-        ready(gd);
-      } else if (!gd) waiting = true;
-    }
-    if (waiting && tries > 0) setTimeout(() => adopt(tries - 1), 30);
-  }
-
   function ready(gd) {
     if (!gd.data || !gd.data.length) return;
     const slot = gd.closest(".slot");
@@ -509,15 +496,53 @@
     slot.dataset.ready = "1";
   }
 
-  /** A figure has the height that the server gave it: Dash takes it away from a figure that fits
-   * its place, and the place has the height that it had when the page was laid out. */
+  /** A figure has the height that the server gave it, and so has its place. */
   function fit(card, figure) {
     const height = figure && figure.layout && figure.layout.height;
-    const slot = card && card.querySelector(".slot");
-    if (!height || slot.style.minHeight === `${height}px`) return;
-    slot.style.minHeight = `${height}px`;
-    const graph = slot.querySelector(".plot > *");
-    if (graph && !site) graph.style.height = `${height}px`;
+    if (height) card.querySelector(".slot").style.minHeight = `${height}px`;
+  }
+
+  /** Put in what a card shows: a figure, HTML or rows, or why there is nothing. */
+  function showDrawn(card, drawn, now) {
+    if (site) card.drawn = drawn;
+    fit(card, drawn.figure);
+    fill(card.querySelector(".message"), drawn.problem || "");
+    const method = card.querySelector(".method");
+    if (method) method.textContent = drawn.method || "";
+    const code = card.querySelector(".fold-code pre");
+    if (code) code.textContent = drawn.code;
+    if (drawn.html !== undefined) {
+      fill(card.querySelector(".panel"), drawn.html);
+      if (!site) sync(); // a panel can hold controls
+    }
+    if (drawn.rows !== undefined) window.dash_clientside.set_props(gridId(card), { rowData: drawn.rows });
+    if (drawn.figure) drawFigure(card, drawn.figure);
+    if (site) for (const fold of all("details.fold-table[open]", card)) fillTable(fold);
+    card.shown = now;
+  }
+
+  const plots = new Set();
+
+  /** Let go of figures whose page is gone: each listens to the window. */
+  function letGo() {
+    for (const place of plots) {
+      if (place.isConnected) continue;
+      window.Plotly.purge(place);
+      plots.delete(place);
+    }
+  }
+
+  function drawFigure(card, figure) {
+    const place = card.querySelector(".plot");
+    plots.add(place);
+    window.Plotly.react(place, figure.data, figure.layout, { displayModeBar: false, responsive: true }).then(() => {
+      if (!place.adopted) {
+        place.adopted = true;
+        place.on("plotly_afterplot", () => ready(place));
+        place.on("plotly_click", (event) => clickPoint(card, event.points[0]));
+      }
+      ready(place);
+    });
   }
 
   // ------------------------------------------------------------------ grids
@@ -553,13 +578,14 @@
     api.ensureNodeVisible(found);
   }
 
+  const gridId = (card) => ({ type: "grid", card: card.dataset.card, key: card.dataset.key });
+
   /** Take hold of the grids on screen, once each. */
   function adoptGrids() {
     for (const card of all('[data-card][data-kind="grid"]')) {
       if (card.adopting) continue;
       card.adopting = true;
-      const id = { type: "grid", kind: "grid", card: card.dataset.card, key: card.dataset.key };
-      window.dash_ag_grid.getApiAsync(id).then((api) => {
+      window.dash_ag_grid.getApiAsync(gridId(card)).then((api) => {
         card.grid = api;
         const mark = () => setTimeout(() => markRow(card)); // rows drawn inside its event stay empty
         api.addEventListener("rowDataUpdated", () => {
@@ -586,9 +612,92 @@
     return [location.pathname, ...FRAMED.map((key) => params().get(key) || "")].join("\n");
   }
 
-  function signature(follows) {
+  /** A card and all that decides what it shows. */
+  function signature(card) {
     const query = params();
-    return JSON.stringify([...ALWAYS, ...follows].map((key) => query.get(key) || "").concat(theme()));
+    const { card: name, key, follows } = card.dataset;
+    return JSON.stringify([name, key, theme()].concat([...ALWAYS, ...JSON.parse(follows)].map((each) => query.get(each))));
+  }
+
+  /** Cards that do not show the present state yet; of those in sight alone, or of all. */
+  function behind(inSight) {
+    return all("[data-card]").filter((card) => !(inSight && away(card)) && card.shown !== signature(card));
+  }
+
+  /** Pixels between a card and the window; 0 for what can be seen of it now. */
+  function away(card) {
+    const box = card.getBoundingClientRect();
+    return Math.max(0, box.top - window.innerHeight, -box.bottom);
+  }
+
+  // Milliseconds without a change before the cards out of sight begin, and from one turn of theirs
+  // to the next; cards of a turn.
+  const REST = 160, BETWEEN = 90, A_TURN = 2;
+  let nextTurn = null;
+
+  /** Ask for the cards whose part of the state has changed: those in sight at once, the others a
+   * few at a time, nearest first, when nothing has changed for a moment. */
+  function askCards(turn) {
+    if (frameKey() !== shownKey) return; // another page is on its way
+    const waiting = [];
+    for (const card of all("[data-card]")) {
+      const now = signature(card);
+      if (card.asked === now) continue;
+      const far = away(card);
+      if (far > 0) waiting.push({ card, now, far });
+      else ask(card, now);
+    }
+    waiting.sort((a, b) => a.far - b.far);
+    for (const { card, now } of turn ? waiting.splice(0, A_TURN) : []) ask(card, now);
+    clearTimeout(nextTurn);
+    nextTurn = waiting.length ? setTimeout(() => askCards(true), turn ? BETWEEN : REST) : null;
+  }
+
+  /** Ask the server what a card shows; an answer to an earlier question is dropped. */
+  async function ask(card, now) {
+    card.asked = now;
+    if (card.request) card.request.abort();
+    card.request = new AbortController();
+    const query = params();
+    if (card.dataset.key) query.set("key", card.dataset.key);
+    query.set("theme", theme());
+    try {
+      const answer = await fetch(`/card/${card.dataset.card}${search(query)}`, { signal: card.request.signal });
+      if (!answer.ok) throw new Error((await answer.text()).trim());
+      const drawn = await answer.json();
+      if (drawn.figure) await plotly();
+      if (card.asked === now && card.isConnected) showDrawn(card, drawn, now);
+    } catch (error) {
+      if (error.name !== "AbortError" && card.asked === now) failed(card, error.message);
+    }
+  }
+
+  /** Say why there is no answer; the next change asks again. */
+  function failed(card, reason) {
+    delete card.asked;
+    const said = document.createElement("div");
+    said.className = "state failed";
+    const heading = document.createElement("strong");
+    heading.textContent = "The server did not answer";
+    const text = document.createElement("p");
+    text.textContent = `${reason}. Is it still running? Load the page again.`;
+    said.append(heading, text);
+    card.querySelector(".message").replaceChildren(said);
+  }
+
+  let loading = null;
+
+  /** Plotly, fetched once, while the page is asked for. */
+  function plotly() {
+    if (!loading)
+      loading = new Promise((done, fail) => {
+        const script = document.createElement("script");
+        script.src = "/assets/plotly-cartesian.min.js";
+        script.onload = done;
+        script.onerror = () => fail(new Error("Its script for figures did not come"));
+        document.head.append(script);
+      });
+    return loading;
   }
 
   /** Put in HTML that probekit_app.static_html wrote, which escapes every text. */
@@ -597,20 +706,8 @@
     place.dispatchEvent(new CustomEvent("workbench:filled", { bubbles: true }));
   }
 
-  function triggered() {
-    return (window.dash_clientside.callback_context.triggered || [])[0];
-  }
-
   const cardOf = (id) =>
     all("[data-card]").find((card) => card.dataset.card === id.card && card.dataset.key === id.key);
-
-  /** Cards with what has come for each of them. */
-  function arrived() {
-    return (window.dash_clientside.callback_context.triggered || []).map((found) => [
-      cardOf(JSON.parse(found.prop_id.slice(0, found.prop_id.lastIndexOf(".")))),
-      found.value,
-    ]);
-  }
 
   const callbacks = {
     /** Ask for the frame when the page or a run changes, and only then. */
@@ -618,17 +715,14 @@
       const key = frameKey();
       if (key === openedKey) return NO_UPDATE();
       openedKey = key;
+      plotly();
       return { path: location.pathname, query: location.search };
     },
 
-    /** Ask for the cards whose part of the state has changed. */
-    cards(_search, _theme, opened, queries, follows) {
-      takeCanonical(opened);
-      return follows.map((followed, at) => {
-        const now = signature(followed || []);
-        if (queries[at] && queries[at].signature === now) return NO_UPDATE();
-        return { signature: now, query: location.search, theme: theme() };
-      });
+    /** The address or the theme has changed. */
+    cards() {
+      askCards(false);
+      return NO_UPDATE();
     },
 
     /** A page is on screen: put in what surrounds it, and write the state into its elements. */
@@ -637,26 +731,15 @@
       takeCanonical(opened);
       for (const [id, text] of Object.entries(opened.html)) fill(document.getElementById(id), text);
       requestAnimationFrame(() => {
+        letGo();
+        shownKey = openedKey;
         sync();
         applyTheme();
+        askCards(false);
         mendChecklists();
         const heading = document.querySelector("#page h1");
         document.title = heading ? `${heading.textContent} · probekit` : "probekit";
       });
-      return NO_UPDATE();
-    },
-
-    /** A panel's HTML has come. */
-    filled() {
-      for (const [card, text] of arrived())
-        if (card && typeof text === "string") fill(card.querySelector(".panel"), text);
-      sync(); // a panel can hold controls
-      return NO_UPDATE();
-    },
-
-    drawn() {
-      for (const [card, figure] of arrived()) fit(card, figure);
-      adopt(100);
       return NO_UPDATE();
     },
 
@@ -666,16 +749,8 @@
       return NO_UPDATE();
     },
 
-    clicked() {
-      const found = triggered();
-      const point = found && found.value && found.value.points && found.value.points[0];
-      const card = point && cardOf(window.dash_clientside.callback_context.triggered_id);
-      if (card) clickPoint(card, point);
-      return NO_UPDATE();
-    },
-
     picked() {
-      const found = triggered();
+      const found = (window.dash_clientside.callback_context.triggered || [])[0];
       const row = found && found.value && found.value[0];
       const card = row && cardOf(window.dash_clientside.callback_context.triggered_id);
       if (card && rowName(card, row) !== card.marked) clickPoint(card, row);
@@ -727,28 +802,6 @@
     document.head.append(script);
   }
 
-  function showDrawn(card, drawn) {
-    card.drawn = drawn;
-    fit(card, drawn.figure);
-    const place = card.querySelector(".plot");
-    fill(card.querySelector(".message"), drawn.problem || "");
-    const method = card.querySelector(".method");
-    if (method) method.textContent = drawn.method || "";
-    const code = card.querySelector(".fold-code pre");
-    if (code) code.textContent = drawn.code;
-    if (drawn.html !== undefined) fill(card.querySelector(".panel"), drawn.html);
-    if (!drawn.figure) return;
-    window.Plotly.react(place, drawn.figure.data, drawn.figure.layout, { displayModeBar: false, responsive: true }).then(() => {
-      if (!place.adopted) {
-        place.adopted = true;
-        place.on("plotly_afterplot", () => ready(place));
-        place.on("plotly_click", (event) => clickPoint(card, event.points[0]));
-      }
-      ready(place);
-    });
-    for (const fold of all("details.fold-table[open]", card)) fillTable(fold);
-  }
-
   function saveSite(card, kind) {
     const table = (card.drawn || {}).table;
     if (!table) return;
@@ -786,11 +839,16 @@
   window.addEventListener("focus", () => {
     if (document.getElementById("study-jobs")) tell("study-act", "");
   });
+  document.addEventListener("scroll", () => {
+    if (nextTurn === null) return; // what waits is sooner in sight than its turn comes
+    clearTimeout(nextTurn);
+    nextTurn = setTimeout(() => askCards(true), 30);
+  }, { passive: true });
   window.addEventListener("popstate", () => requestAnimationFrame(sync));
   prefersDark.addEventListener("change", applyTheme);
 
   window.dash_clientside = Object.assign(window.dash_clientside || {}, { workbench: callbacks });
-  window.workbench = { set, value, receive, saveText, csv };
+  window.workbench = { set, value, receive, saveText, csv, behind };
   if (site)
     document.addEventListener("DOMContentLoaded", () => {
       sync();

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dash import Dash, dcc, html
 
-from probekit_app import callbacks, data_routes
+from probekit_app import callbacks, card_routes, data_routes
 from probekit_app.cards import GridCard
 from probekit_app.jobs import Jobs
 from probekit_app.page import pages
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dash.development.base_component import Component
 
 #: Our script stands in the head: it sets the theme before anything is painted. Plotly's cartesian
-#: bundle is a third of the whole one, and Dash takes the one that is there already.
+#: bundle is a third of the whole one; the script runs it while the first page is asked for.
 INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -32,7 +32,7 @@ INDEX = """<!DOCTYPE html>
 {%favicon%}
 {%css%}
 <script src="/assets/workbench.js"></script>
-<script defer src="/assets/plotly-cartesian.min.js"></script>
+<link rel="preload" as="script" href="/assets/plotly-cartesian.min.js">
 <script defer src="/assets/lens.js"></script>
 </head>
 <body>
@@ -83,6 +83,7 @@ def create_app(
     for page in pages().values():
         if page.setup is not None:
             page.setup(app, bench)
+    card_routes.register(app.server, bench)
     data_routes.register(app.server, bench)
     protect(app.server, hosts=tuple(hosts), token=token, hashes=app.csp_hashes())
     app.server.extensions["probekit"] = bench

@@ -17,13 +17,14 @@ from html import escape
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from probekit.errors import InputError, RunError, StorageError
 from probekit_app import shell
 from probekit_app.application import assets_folder, theme_switch
-from probekit_app.cards import FigureCard, GridCard
+from probekit_app.card_routes import as_text, content_of
+from probekit_app.cards import GridCard
 from probekit_app.controls import Choice, settled
 from probekit_app.data_routes import as_table
 from probekit_app.looks import THEMES
@@ -247,14 +248,10 @@ class _Content:
         view, _ = self.bench.look(query)
         drawn = self.bench.draw(page, card, view, theme=theme)
         name = file_name(f"{page.slug}-{card.name}", [*chosen.values(), theme])
-        content: dict[str, Any] = {"code": drawn.code, "method": drawn.method}
-        if drawn.problem is not None:
-            content["problem"] = to_html(shell.problem(drawn.problem))
-        else:
-            shown = isinstance(card, FigureCard)
-            content |= {"figure": drawn.content} if shown else {"html": drawn.content}
+        content = content_of(drawn, card.kind)
+        if drawn.problem is None:
             content["table"] = as_table(self.bench.rows(card, view))
-        text = json.dumps(content, ensure_ascii=False, cls=_encoder()).replace("</", "<\\/")
+        text = as_text(content).replace("</", "<\\/")
         script = f"workbench.receive({json.dumps(name)}, {text});\n"
         with _new(self.data / f"{name}.js", query) as file:
             file.write(script)
@@ -272,13 +269,6 @@ def _new(path: Path, query: str) -> IO[str]:
 def file_name(card: str, parts: list[str]) -> str:
     """The file of a card's state; the script makes the same name from the address."""
     return _UNSAFE.sub("-", "_".join([card, *parts]))
-
-
-def _encoder() -> type[json.JSONEncoder]:
-    from plotly.utils import PlotlyJSONEncoder
-
-    found: type[json.JSONEncoder] = PlotlyJSONEncoder
-    return found
 
 
 def _static(card: Card, view: View) -> Card:

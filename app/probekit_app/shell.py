@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from dash import dcc, html
+from dash import html
 
 from probekit_app.cards import FigureCard, GridCard, PanelCard, reading_of
 from probekit_app.controls import Choice, Number, Text
@@ -25,16 +25,10 @@ if TYPE_CHECKING:
     from probekit_app.controls import Control
     from probekit_app.view import View
 
-GRAPH_CONFIG = {"displayModeBar": False, "displaylogo": False, "showSendToCloud": False}
 MOST_BUTTONS = 6
 MOST_ROWS = 1000
 
 Parts = list[Any]
-
-
-def part_id(what: str, card: str, *, kind: str = "", key: str = "") -> dict[str, str]:
-    """The id of a part of a card: ``what`` is query, figure, panel, grid, message, method, code."""
-    return {"type": what, "kind": kind, "card": card, "key": key}
 
 
 def slot(view: View, card: Card, *, key: str = "") -> Component:
@@ -51,29 +45,19 @@ def slot(view: View, card: Card, *, key: str = "") -> Component:
     """
     assert view.page is not None
     card = view.page.card(card.name)  # the page of a static site has its own
-    address = f"{view.page.slug}/{card.name}"
-    heading, ids = f"{card.name}-title", {"kind": card.kind, "key": key}
+    address, heading = f"{view.page.slug}/{card.name}", f"{card.name}-title"
     if isinstance(card, PanelCard) and card.bare:
-        unseen = html.Div(
-            [
-                html.P(id=part_id("method", address, **ids)),
-                html.Pre(id=part_id("code", address, **ids)),
-            ],
-            hidden=True,
-        )
-        return html.Div(
-            [*_contents(view, card, address, key), unseen],
-            className="card-bare",
-            **_attributes(view, card, address, key),
-        )
+        content = _content(view, card, address, key)
+        said = _attributes(view, card, address, key)
+        return html.Div(content, className="card-bare", **said)
     return html.Section(
         [
             html.Header([html.H2(card.title, id=heading), _actions(card)]),
             html.P(reading_of(card, view), className="reading"),
             *_tabs(view, card),
-            *_contents(view, card, address, key),
-            html.P(id=part_id("method", address, kind=card.kind, key=key), className="method"),
-            *_folds(card, address, key),
+            _content(view, card, address, key),
+            html.P(className="method"),
+            *_folds(card),
         ],
         className="card" if card.wide else "card half",
         **{"aria-labelledby": heading},
@@ -118,27 +102,20 @@ def _attributes(view: View, card: Card, address: str, key: str) -> dict[str, str
         "data-card": address,
         "data-kind": card.kind,
         "data-key": key,
+        "data-follows": json.dumps(card.follows),
         "data-sets": json.dumps(sets),
         "data-over-layers": str(int(isinstance(card, FigureCard) and card.layer_axis)),
     }
 
 
-def _contents(view: View, card: Card, address: str, key: str) -> Parts:
-    """The query store, the message, and the place of the content at its full height."""
-    ids = {"kind": card.kind, "key": key}
-    return [
-        dcc.Store(id=part_id("query", address, **ids)),
-        dcc.Store(id=part_id("follows", address, **ids), data=list(card.follows)),
-        html.Div(
-            [
-                html.Div(id=part_id("message", address, **ids), className="message"),
-                _place(view, card, address, key),
-            ],
-            className=f"slot slot-{card.kind}",
-            style={"minHeight": f"{card.pixels(view)}px"},
-            **_tab_panel(view, card),
-        ),
-    ]
+def _content(view: View, card: Card, address: str, key: str) -> Component:
+    """The message, and the place of the content at its full height."""
+    return html.Div(
+        [html.Div(className="message"), _place(view, card, address, key)],
+        className=f"slot slot-{card.kind}",
+        style={"minHeight": f"{card.pixels(view)}px"},
+        **_tab_panel(view, card),
+    )
 
 
 def _tabs(view: View, card: Card) -> Parts:
@@ -175,21 +152,14 @@ def _tab_panel(view: View, card: Card) -> dict[str, str]:
 
 
 def _place(view: View, card: Card, address: str, key: str) -> Component:
-    identity = part_id(card.kind, address, kind=card.kind, key=key)
     if isinstance(card, FigureCard):
-        graph = dcc.Graph(
-            id=identity,
-            config=GRAPH_CONFIG,
-            responsive=True,
-            style={"height": f"{card.pixels(view)}px"},
-        )
         line = [html.Span(className="layer-line")] if card.layer_axis else []
         said = {"aria-label": card.reading}
-        return html.Div([html.Div(graph, className="plot", role="img", **said), *line])
+        return html.Div([html.Div(className="plot", role="img", **said), *line])
     if isinstance(card, GridCard):
+        identity = {"type": "grid", "card": address, "key": key}
         return _grid(card, identity, card.columns_of(view))
-    store = dcc.Store(id=part_id("html", address, kind=card.kind, key=key))
-    return html.Div([store, html.Div(className="panel")])
+    return html.Div(className="panel")
 
 
 def _grid(card: GridCard, identity: dict[str, str], columns: list[dict[str, Any]]) -> Component:
@@ -229,14 +199,14 @@ def _actions(card: Card) -> Component:
     return html.Div(buttons, className="actions", role="group", **{"aria-label": "Export"})
 
 
-def _folds(card: Card, address: str, key: str) -> Parts:
+def _folds(card: Card) -> Parts:
     """The table behind a figure and its code, closed at first."""
     folds: Parts = []
     if isinstance(card, FigureCard):
         said = {"aria-label": f"Table of {card.title}"}
         table = html.Div(className="table-place", tabIndex=0, role="region", **said)
         folds.append(html.Details([html.Summary("Table"), table], className="fold fold-table"))
-    code = html.Pre(id=part_id("code", address, kind=card.kind, key=key), tabIndex=0)
+    code = html.Pre(tabIndex=0)
     copy = html.Button("Copy", className="quiet", type="button", **{"data-copy": "code"})
     folds.append(
         html.Details(

@@ -37,8 +37,6 @@ def to_html(node: Any) -> str:
         return escape(str(node))
     if isinstance(node, dcc.Store):
         return ""
-    if isinstance(node, dcc.Graph):
-        return ""  # the script draws into the element around it
     if type(node).__module__.startswith(html.__name__):
         return _element(node)
     msg = f"component {type(node).__name__} has no plain HTML. Leave its page out of the export."

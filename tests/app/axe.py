@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-#: Every card shows its figure, its panel, its rows, or why it cannot; figures in the theme's own
-#: colours, so that none is waited for that still has the other's.
-CARDS_READY = """() => Array.from(document.querySelectorAll("[data-card]")).every((card) => {
+#: No card of the app is behind the state; every card shows its figure, its panel, its rows (or that
+#: there are none), or why it cannot; figures in the theme's own colours, so that none is waited for
+#: that still has the other's.
+CARDS_READY = """() => (window.WORKBENCH_SITE || window.workbench.behind(false).length === 0)
+    && Array.from(document.querySelectorAll("[data-card]")).every((card) => {
   const slot = card.querySelector(".slot");
   const said = card.querySelector(".message");
   if (said && said.textContent.trim()) return true;
@@ -21,7 +23,8 @@ CARDS_READY = """() => Array.from(document.querySelectorAll("[data-card]")).ever
     return slot.dataset.ready === "1" && sheet !== null && sheet.style.background.includes(ground);
   }
   const panel = card.querySelector(".panel");
-  return panel ? panel.childNodes.length > 0 : card.querySelector(".ag-row") !== null;
+  if (panel) return panel.childNodes.length > 0;
+  return card.querySelector(".ag-row, .ag-overlay-no-rows-center") !== null;
 })"""
 #: Whether an element lies inside a grid, by the selectors with which axe names it.
 IN_GRID = """(target) => {

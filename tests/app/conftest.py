@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import Error
 
 from tests.app.trial import TRIAL
 from tests.figures.erasures import make_report, make_sweep
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from dash import Dash
     from flask.testing import FlaskClient
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
     from probekit import Run
     from probekit_app.workbench import Workbench
@@ -105,15 +107,28 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+@pytest.fixture(scope="session")
+def visitor(browser: Browser) -> Iterator[BrowserContext]:
+    """One visitor for all tests: what a server's scripts compile to is kept from tab to tab."""
+    with browser.new_context(
+        viewport={"width": 1280, "height": 900}, color_scheme="light"
+    ) as context:
+        yield context
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(visitor: BrowserContext) -> Iterator[Page]:
     """A fresh tab that collects what the browser complains about, and must have nothing."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
-    tab = context.new_page()
+    tab = visitor.new_page()
     complaints: list[str] = []
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     tab.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     tab.set_default_timeout(120_000)  # a model may have to load beside it
     yield tab
-    context.close()
+    with suppress(Error):  # a tab that went nowhere has no storage
+        tab.evaluate("() => localStorage.clear()")
+    tab.close()
+    visitor.clear_cookies()
+    visitor.clear_permissions()
+    visitor.set_offline(False)
     assert complaints == []

@@ -61,43 +61,22 @@ class Told:
 
 def frame(path, query):
     """What the browser posts when a page is opened."""
-    return _callback(
-        "..page.children...opened.data..",
-        outputs=[{"id": "page", "property": "children"}, {"id": "opened", "property": "data"}],
-        given={"id": "frame", "property": "data", "value": {"path": path, "query": query}},
-    )
-
-
-def card(app, page, found, query):
-    """What the browser posts when a card is to be drawn."""
-
-    def of(part, name):
-        identity = {"card": f"{page.slug}/{found.name}", "key": "", "kind": found.kind}
-        return {"id": {**identity, "type": part}, "property": name}
-
-    part, content = {"figure": ("figure", "figure"), "panel": ("html", "data")}.get(
-        found.kind, ("grid", "rowData")
-    )
-    mark = f'"kind":"{found.kind}"'
-    known = next(key for key in app.callback_map if mark in key and '"type":"method"' in key)
-    outputs = [of(part, content), of("message", "children"), of("method", "children")]
-    value = {"query": query, "theme": "light", "signature": query}
-    return _callback(
-        known,
-        outputs=[*outputs, of("code", "children")],
-        given={**of("query", "data"), "value": value},
-    )
-
-
-def _callback(output, *, outputs, given):
-    identity = given["id"]
-    text = identity if isinstance(identity, str) else json.dumps(identity, sort_keys=True)
-    changed = f"{text.replace(': ', ':').replace(', ', ',')}.{given['property']}"
-    body = {"output": output, "outputs": outputs, "inputs": [given], "changedPropIds": [changed]}
+    asked = {"id": "frame", "property": "data", "value": {"path": path, "query": query}}
+    body = {
+        "output": "..page.children...opened.data..",
+        "outputs": [{"id": "page", "property": "children"}, {"id": "opened", "property": "data"}],
+        "inputs": [asked],
+        "changedPropIds": ["frame.data"],
+    }
     return Request(UPDATE, json.dumps(body))
 
 
-def requests_of(app, runs, *, layers):
+def card(page, found, query):
+    """What the browser asks for when a card is to be drawn."""
+    return Request(f"/card/{page.slug}/{found.name}{query}&theme=light")
+
+
+def requests_of(runs, *, layers):
     """Index, frames, cards and data of every page of every run, at every layer given."""
     shown = [page for page in pages().values() if page.exported and page.path != "/trial"]
     found = [Request("/")]
@@ -105,7 +84,7 @@ def requests_of(app, runs, *, layers):
         for layer in layers:
             query = f"?run={name}&layer={layer}"
             found += [frame(page.path, query) for page in shown]
-            found += [card(app, page, each, query) for page in shown for each in page.cards]
+            found += [card(page, each, query) for page in shown for each in page.cards]
             found += [
                 Request(f"/data/{page.slug}/{each.name}.json{query}")
                 for page in shown

@@ -9,7 +9,9 @@ import json
 import numpy as np
 import pytest
 
+from probekit_app.card_routes import as_text
 from probekit_app.data_routes import as_csv, as_json, guarded
+from probekit_app.workbench import find_card
 
 
 def test_the_csv_of_the_story_is_the_run_files(client, finished_run):
@@ -74,3 +76,33 @@ def test_numbers_stay_numbers():
 def test_rows_may_have_different_columns():
     found = json.loads(as_json([{"a": 1}, {"b": "é"}], title="t"))
     assert found == {"title": "t", "columns": ["a", "b"], "rows": [[1, None], [None, "é"]]}
+
+
+def test_what_a_card_shows_is_what_is_drawn_in_process(client, bench):
+    """One answer for the script: figure, caption and code; the same as a notebook would get."""
+    told = json.loads(client.get("/card/overview/story?run=base&theme=dark").data)
+    page, card = find_card("overview/story")
+    view, _ = bench.look("run=base")
+    drawn = bench.draw(page, card, view, theme="dark")
+    assert told["figure"] == json.loads(as_text(drawn.content))
+    assert (told["method"], told["code"]) == (drawn.method, drawn.code)
+    assert "problem" not in told
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("overview/story?run=../outside", "cannot be shown"),
+        ("overview/nothing?run=base", "There is no such view."),
+        ("nowhere/story?run=base", "There is no such view."),
+        ("trial/broken?run=base", "the log says more"),
+        ("trial/lacking?run=base", "Not computed in this run"),
+    ],
+)
+def test_a_card_that_cannot_be_shown_says_why(client, path, words):
+    answer = client.get(f"/card/{path}")
+    told = answer.get_json()
+    assert answer.status_code == 200
+    assert words in told["problem"]
+    assert not {"figure", "html", "rows"} & set(told)
+    assert "Traceback" not in answer.get_data(as_text=True)

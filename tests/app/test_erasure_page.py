@@ -13,7 +13,7 @@ from probekit.figures.erasure import read_file
 from probekit.figures.erasure_attacks import attacks_by_language
 from probekit_app import documents as rooms
 from probekit_app import export_site
-from probekit_app.callbacks import draw
+from probekit_app.card_routes import draw
 from probekit_app.documents import Documents
 from probekit_app.frame import frame
 from probekit_app.page import pages

@@ -43,15 +43,15 @@ def address(app):
     server.server_close()
 
 
-def test_the_workbench_endures_many_clients(app, address):
+def test_the_workbench_endures_many_clients(address):
     """Index, frames, cards and data, all at once: no failure, one answer, no thread too many."""
-    asked = requests_of(app, ("one", "two"), layers=(1,))
+    asked = requests_of(("one", "two"), layers=(1,))
     told = ask(address, asked, clients=CLIENTS, each=EACH)
     assert told.n >= CLIENTS * EACH
     assert told.statuses == {200}
     assert [request for request, answers in told.answers.items() if len(answers) > 1] == []
     paths = {request.path.split("/")[1].split("?")[0] for request in told.answers}
-    assert paths == {"", "data", "_dash-update-component"}
+    assert paths == {"", "card", "data", "_dash-update-component"}
     assert 1 < told.threads <= 2 * CLIENTS  # a thread a connection, and those about to end
     assert told.left == []
 

@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
-from probekit_app.callbacks import draw
+from probekit_app.card_routes import draw
 from probekit_app.frame import frame
 from probekit_app.missing import instrument_of
 from probekit_app.page import pages

@@ -11,7 +11,7 @@ import pytest
 
 import probekit
 from probekit_app import create_app
-from probekit_app.callbacks import draw
+from probekit_app.card_routes import draw
 from probekit_app.live.limits import TOP
 from probekit_app.pages.lens import unit_texts
 from probekit_app.runs_folder import RunsFolder

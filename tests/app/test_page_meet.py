@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from probekit import open_run
-from probekit_app.callbacks import draw
+from probekit_app.card_routes import draw
 from probekit_app.pages.meet import PAGE
 from probekit_app.shell import problem
 from probekit_app.static_html import to_html

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from probekit_app import create_app
-from probekit_app.callbacks import draw
+from probekit_app.card_routes import draw
 from probekit_app.page import pages
 from probekit_app.pages import neurons
 from probekit_app.serving import make_server

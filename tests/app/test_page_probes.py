@@ -8,7 +8,7 @@ import pytest
 
 from probekit import ParallelCorpus, Study
 from probekit_app import create_app
-from probekit_app.callbacks import draw
+from probekit_app.card_routes import draw
 from probekit_app.page import pages
 from probekit_app.pages import probes
 from probekit_app.serving import make_server

@@ -9,7 +9,7 @@ import pytest
 
 from probekit import open_run
 from probekit_app import create_app
-from probekit_app.callbacks import draw
+from probekit_app.card_routes import draw
 from probekit_app.export import _ranges
 from probekit_app.pages.space import PAGE, translations
 from probekit_app.workbench import figure_of

@@ -24,6 +24,7 @@ def test_every_answer_has_the_headers(client):
         "/overview?run=base",
         "/assets/workbench.css",
         "/data/overview/story.csv",
+        "/card/overview/story?run=base",
         "/x/y",
     ):
         answer = client.get(path)

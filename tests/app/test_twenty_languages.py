@@ -42,8 +42,8 @@ def address(app):
         yield place
 
 
-def test_every_card_answers(app, address):
-    asked = requests_of(app, ("twenty",), layers=(2,))
+def test_every_card_answers(address):
+    asked = requests_of(("twenty",), layers=(2,))
     told = ask(address, asked, clients=1, each=len(asked))
     assert told.statuses == {200}
 
