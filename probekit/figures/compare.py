@@ -137,23 +137,12 @@ def comparison_by_language(
     import plotly.graph_objects as go
 
     found, table = comparison[measure], _by_language(comparison, measure)
-    shown = [code for code in comparison.languages if not languages or code in languages]
-    at = [comparison.languages.index(code) for code in shown]
-    most = float(np.abs(table.change.value[:, at]).max(initial=0.0)) or 1.0
-    figure = go.Figure(
-        go.Heatmap(
-            z=table.change.value[:, at].T,
-            x=comparison.layers(measure),
-            y=plain_labels(shown),
-            text=np.where(table.differs[:, at].T, "•", "").tolist(),
-            texttemplate="%{text}",
-            customdata=_told(table, at, n=_units(comparison)),
-            meta=interval(table.change.low[:, at].T, table.change.high[:, at].T),
-            hovertemplate="%{y}, layer %{x:.3~g}: %{customdata}<extra></extra>",
-            colorbar={"title": f"{words(measure)}, b − a"},
-            **null_scale(-most, most, null=0.0),
-        )
-    )
+    at = [n for n, code in enumerate(comparison.languages) if not languages or code in languages]
+    shown = [comparison.languages[n] for n in at]
+    cells = _changes(table, at, n=_units(comparison))
+    bar = {"title": f"{words(measure)}, b − a"}
+    place = {"x": comparison.layers(measure), "y": plain_labels(shown)}
+    figure = go.Figure(go.Heatmap(**place, **cells, colorbar=bar))
     axis = layer_axis(list(range(-1, comparison.a.n_blocks)))
     figure.update_xaxes({**axis, "title": _axis_title(comparison)})
     figure.update_yaxes(autorange="reversed", showgrid=False)
@@ -161,6 +150,21 @@ def comparison_by_language(
     note, look = _caption(comparison, found, by_language=True), {"hover": "closest"}
     height = 180 + 26 * len(shown)
     return style(figure, title=title, caption=note, height=height, region=region, **look)
+
+
+def _changes(table: ByLanguage, at: list[int], *, n: str) -> dict[str, Any]:
+    """Cells of a heatmap: the change, its interval, a dot where it differs, what hover says."""
+    value = table.change.value[:, at].T
+    most = float(np.abs(value).max(initial=0.0)) or 1.0
+    return {
+        "z": value,
+        "text": np.where(table.differs[:, at].T, "•", "").tolist(),
+        "texttemplate": "%{text}",
+        "customdata": _told(table, at, n=n),
+        "meta": interval(table.change.low[:, at].T, table.change.high[:, at].T),
+        "hovertemplate": "%{y}, layer %{x:.3~g}: %{customdata}<extra></extra>",
+        **null_scale(-most, most, null=0.0),
+    }
 
 
 def _by_language(comparison: RunComparison, measure: str) -> ByLanguage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -176,7 +176,5 @@ def language_recall(
     figure.update_xaxes(layer_axis(layers))
     figure.update_yaxes(autorange="reversed", title="language", type="category")
     said = f"{int(data.attrs['n_texts'])} texts · folds by unit · pale: chance ({chance:.3f})"
-    height = 240 + 24 * len(codes)
-    figure = style(figure, title=title, caption=about(run, said), height=height, region=region)
-    figure.update_layout(hovermode="closest")
-    return figure
+    look: Any = {"height": 240 + 24 * len(codes), "hover": "closest", "region": region}
+    return style(figure, title=title, caption=about(run, said), **look)
