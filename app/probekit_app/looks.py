@@ -39,6 +39,8 @@ _RGB = re.compile(r"rgba?\(\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*(?:,\s*([\d.]+)\s*
 #: Traces with a colour scale, which have no place in a legend.
 _SCALED = frozenset({"heatmap", "contour", "histogram2d"})
 _TAG = re.compile(r"<[^>]*>")
+#: Pixels that the labels along a table may take side by side, and one of them at its left.
+LABELS_FIT, WIDEST_LABEL = 420, 200
 #: Never recoloured: scales are read against their own bar, texts are not colours.
 _NOT_COLOURS = frozenset({"colorscale", "text", "hovertext", "customdata", "x", "y", "z", "name"})
 
@@ -224,9 +226,43 @@ def _frame(content: dict[str, Any], *, theme: Theme, height: int) -> None:
         for name, axis in layout.items():
             if name.startswith(("xaxis", "yaxis")):
                 axis |= {"showgrid": False, "zeroline": False, "constrain": "domain"}
+    _settle_margins(content)
     if legend:  # above everything, headings of panels included
         at = {"orientation": "h", "x": 1, "xanchor": "right"}
         layout["legend"] = {**at, "yref": "container", "y": 1, "yanchor": "top"}
+
+
+def _settle_margins(content: dict[str, Any]) -> None:
+    """Margins that are known beforehand: plotly draws a figure again for each it finds too small.
+
+    Of a plane whose axes have one scale, and of a single table whose labels fit; others are left
+    to plotly.
+    """
+    layout = content["layout"]
+    axes = {name: each for name, each in layout.items() if name.startswith(("xaxis", "yaxis"))}
+    if set(axes) - {"xaxis", "yaxis"} or not axes:
+        return
+    tables = [trace for trace in content["data"] if trace.get("type") in _SCALED]
+    if tables:
+        across, down = (_label_pixels(tables[0], axes, letter) for letter in "xy")
+        if across is not None and sum(across) <= LABELS_FIT:
+            layout.setdefault("xaxis", {})["automargin"] = False
+        if down is not None and max(down) <= WIDEST_LABEL:
+            titled = 26 if axes.get("yaxis", {}).get("title") else 0
+            layout["margin"]["l"] = max(MARGIN_LEFT, round(max(down)) + 10 + titled)
+            layout.setdefault("yaxis", {})["automargin"] = False
+    elif any(axis.get("scaleanchor") for axis in axes.values()):
+        layout["margin"]["l"] = MARGIN_LEFT + 24
+        for axis in axes.values():
+            axis["automargin"] = False
+
+
+def _label_pixels(trace: dict[str, Any], axes: dict[str, Any], letter: str) -> list[float] | None:
+    """About the pixels of each label along an axis of a table; None where plotly chooses them."""
+    shown = axes.get(f"{letter}axis", {}).get("ticktext") or trace.get(letter)
+    if not isinstance(shown, list | tuple) or not all(isinstance(each, str) for each in shown):
+        return None
+    return [7.5 * max(map(len, each.split("<br>"))) + 8 for each in shown] or None
 
 
 def _has_legend(content: dict[str, Any]) -> bool:
