@@ -636,19 +636,27 @@
   let nextTurn = null;
 
   /** Ask for the cards whose part of the state has changed: those in sight at once, the others a
-   * few at a time, nearest first, when nothing has changed for a moment. */
+   * few at a time, nearest first, when those have come and nothing has changed for a moment. */
   function askCards(turn) {
     if (frameKey() !== shownKey) return; // another page is on its way
     const waiting = [];
+    let busy = false; // with what is in sight
     for (const card of all("[data-card]")) {
       const now = signature(card);
-      if (card.asked === now) continue;
+      if (card.failed && !turn) {
+        card.failed = false; // a change asks again, a turn does not
+        delete card.asked;
+      }
       const far = away(card);
+      if (card.asked === now) {
+        busy = busy || (far === 0 && card.shown !== now && !card.failed);
+        continue;
+      }
       if (far > 0) waiting.push({ card, now, far });
       else ask(card, now);
     }
     waiting.sort((a, b) => a.far - b.far);
-    for (const { card, now } of turn ? waiting.splice(0, A_TURN) : []) ask(card, now);
+    for (const { card, now } of turn && !busy ? waiting.splice(0, A_TURN) : []) ask(card, now);
     clearTimeout(nextTurn);
     nextTurn = waiting.length ? setTimeout(() => askCards(true), turn ? BETWEEN : REST) : null;
   }
@@ -672,15 +680,15 @@
     }
   }
 
-  /** Say why there is no answer; the next change asks again. */
+  /** Say why there is no answer. */
   function failed(card, reason) {
-    delete card.asked;
+    card.failed = true;
     const said = document.createElement("div");
     said.className = "state failed";
     const heading = document.createElement("strong");
     heading.textContent = "The server did not answer";
     const text = document.createElement("p");
-    text.textContent = `${reason}. Is it still running? Load the page again.`;
+    text.textContent = `${reason}. Is it still running? The next change asks again, and so does loading the page.`;
     said.append(heading, text);
     card.querySelector(".message").replaceChildren(said);
   }

@@ -240,7 +240,7 @@ def _settle_margins(content: dict[str, Any]) -> None:
     """
     layout = content["layout"]
     axes = {name: each for name, each in layout.items() if name.startswith(("xaxis", "yaxis"))}
-    if set(axes) - {"xaxis", "yaxis"} or not axes:
+    if set(axes) - {"xaxis", "yaxis"}:
         return
     tables = [trace for trace in content["data"] if trace.get("type") in _SCALED]
     if tables:
@@ -253,8 +253,8 @@ def _settle_margins(content: dict[str, Any]) -> None:
             layout.setdefault("yaxis", {})["automargin"] = False
     elif any(axis.get("scaleanchor") for axis in axes.values()):
         layout["margin"]["l"] = MARGIN_LEFT + 24
-        for axis in axes.values():
-            axis["automargin"] = False
+        for name in ("xaxis", "yaxis"):
+            layout.setdefault(name, {})["automargin"] = False
 
 
 def _label_pixels(trace: dict[str, Any], axes: dict[str, Any], letter: str) -> list[float] | None:

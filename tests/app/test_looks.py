@@ -7,6 +7,7 @@ import colorsys
 import copy
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from probekit.figures.languages import DASHES, MARKERS, PALETTE, language_styles
@@ -123,3 +124,30 @@ def test_ninety_languages_can_be_told_apart():
     assert len(language_styles([f"x{number}" for number in range(300)])) == 300
     assert {style.dash for style in language_styles(codes).values()} <= set(DASHES)
     assert {style.symbol for style in language_styles(codes).values()} == set(MARKERS)
+
+
+def table(labels):
+    return go.Figure(go.Heatmap(z=np.zeros((len(labels), len(labels))), x=labels, y=labels))
+
+
+def test_margins_are_known_beforehand_where_labels_fit():
+    """Else plotly draws a figure again for each margin that it finds too small."""
+    short = dress(table(["en", "de", "sw"]), theme="light").figure["layout"]
+    assert not short["xaxis"]["automargin"]
+    assert not short["yaxis"]["automargin"]
+    long = dress(table(["a rather long label", "b"]), theme="light").figure["layout"]
+    assert long["margin"]["l"] > short["margin"]["l"]
+    many = dress(table([f"label {n}" for n in range(60)]), theme="light").figure["layout"]
+    assert "automargin" not in many.get("xaxis", {})
+    longest = dress(table(["x" * 60, "b"]), theme="light").figure["layout"]
+    assert "automargin" not in longest.get("yaxis", {})
+
+
+def test_a_plane_of_one_scale_is_drawn_once():
+    plane = go.Figure(go.Scatter(x=[0, 1e6], y=[0, 1], mode="markers"))
+    left_to_plotly = dress(plane, theme="light").figure["layout"]
+    assert "automargin" not in left_to_plotly.get("yaxis", {})
+    plane.update_yaxes(scaleanchor="x")
+    layout = dress(plane, theme="light").figure["layout"]
+    assert not layout["xaxis"]["automargin"]
+    assert not layout["yaxis"]["automargin"]

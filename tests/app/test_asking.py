@@ -1,0 +1,82 @@
+"""What the script asks for and when: cards in sight first, late answers dropped, silence said."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+#: The page is there, and every card of it shows the state.
+SETTLED = """() => document.querySelector("[data-card]") !== null
+  && window.workbench.behind(false).length === 0"""
+TABLE = "[data-card='meet/table'] .js-plotly-plot"
+
+
+@pytest.fixture
+def tab(browser):
+    """A tab whose complaints are looked at by nobody: here the server fails on purpose."""
+    with browser.new_context(viewport={"width": 1280, "height": 500}) as context:
+        yield context.new_page()
+
+
+def drawn(tab):
+    """Values of the table of pairs on screen."""
+    return tab.evaluate("(at) => document.querySelector(at).data[0].z", TABLE)
+
+
+def test_cards_in_sight_come_first_and_the_others_without_being_asked(tab, address):
+    told = []
+
+    def note(what):
+        return lambda one: "/card/" in one.url and told.append((what, urlsplit(one.url).path))
+
+    tab.on("request", note("ask"))
+    tab.on("response", note("answer"))
+    tab.goto(f"{address}/meet?run=base")
+    tab.wait_for_selector("[data-card]")
+    cards = tab.evaluate(
+        "() => Array.from(document.querySelectorAll('[data-card]'), (c) => c.dataset.card)"
+    )
+    tab.wait_for_function(SETTLED)
+    asked = [path.removeprefix("/card/") for what, path in told if what == "ask"]
+    assert sorted(asked) == sorted(cards)
+    assert asked[0] == cards[0]
+    first, last = f"/card/{cards[0]}", f"/card/{cards[-1]}"
+    assert told.index(("answer", first)) < told.index(("ask", last))
+
+
+def test_an_answer_that_comes_late_is_dropped(tab, address):
+    held = []
+
+    def hold(route):
+        if "1" in parse_qs(urlsplit(route.request.url).query).get("layer", ()):
+            held.append(route)
+        else:
+            route.continue_()
+
+    tab.goto(f"{address}/meet?run=base&layer=0")
+    tab.wait_for_function(SETTLED)
+    tab.route("**/card/meet/table*", hold)
+    tab.locator("[data-layer='1']").click()
+    tab.wait_for_url("**layer=1**")
+    tab.locator("[data-layer='2']").click()
+    tab.wait_for_function(SETTLED)
+    assert held
+    shown = drawn(tab)
+    tab.unroute("**/card/meet/table*")
+    tab.goto(f"{address}/meet?run=base&layer=2")
+    tab.wait_for_function(SETTLED)
+    assert drawn(tab) == shown
+
+
+def test_a_server_that_does_not_answer_is_said_and_asked_again(tab, address):
+    tab.route("**/card/**", lambda route: route.fulfill(status=503, body="busy"))
+    tab.goto(f"{address}/meet?run=base&layer=0")
+    message = tab.locator("[data-card='meet/table'] .message")
+    message.get_by_text("The server did not answer").wait_for()
+    assert "busy" in message.inner_text()
+    tab.unroute("**/card/**")
+    tab.locator("[data-layer='1']").click()
+    tab.wait_for_function(SETTLED)
+    assert message.inner_text() == ""
+    assert len(drawn(tab)) == 3
