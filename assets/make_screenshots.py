@@ -70,7 +70,14 @@ def _shoot(page: Page, address: str, out: Path, *, whole: bool = False) -> None:
     page.goto(address)
     page.wait_for_function(SETTLED, timeout=120_000)
     page.wait_for_load_state("networkidle", timeout=120_000)
-    page.screenshot(path=out, full_page=whole)
+    if whole:  # a window as high as the page: grids draw no row that is out of sight
+        size = page.viewport_size
+        assert size is not None
+        page.set_viewport_size({**size, "height": page.evaluate("document.body.scrollHeight")})
+        page.wait_for_function(SETTLED, timeout=120_000)
+    page.screenshot(path=out)
+    if whole:
+        page.set_viewport_size(size)
     sys.stdout.write(f"{out}\n")
 
 

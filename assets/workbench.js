@@ -516,9 +516,10 @@
       if (!site) sync(); // a panel can hold controls
     }
     if (drawn.rows !== undefined) window.dash_clientside.set_props(gridId(card), { rowData: drawn.rows });
-    if (drawn.figure) drawFigure(card, drawn.figure);
+    const drawing = drawn.figure && drawFigure(card, drawn.figure);
     if (site) for (const fold of all("details.fold-table[open]", card)) fillTable(fold);
     card.shown = now;
+    return drawing;
   }
 
   const plots = new Set();
@@ -535,7 +536,7 @@
   function drawFigure(card, figure) {
     const place = card.querySelector(".plot");
     plots.add(place);
-    window.Plotly.react(place, figure.data, figure.layout, { displayModeBar: false, responsive: true }).then(() => {
+    return window.Plotly.react(place, figure.data, figure.layout, { displayModeBar: false, responsive: true }).then(() => {
       if (!place.adopted) {
         place.adopted = true;
         place.on("plotly_afterplot", () => ready(place));
@@ -669,40 +670,53 @@
     const query = params();
     if (card.dataset.key) query.set("key", card.dataset.key);
     query.set("theme", theme());
+    let drawn;
     try {
       const answer = await fetch(`/card/${card.dataset.card}${search(query)}`, { signal: card.request.signal });
       if (!answer.ok) throw new Error((await answer.text()).trim());
-      const drawn = await answer.json();
+      drawn = await answer.json();
       if (drawn.figure) await plotly();
-      if (card.asked === now && card.isConnected) showDrawn(card, drawn, now);
     } catch (error) {
-      if (error.name !== "AbortError" && card.asked === now) failed(card, error.message);
+      if (error.name !== "AbortError" && card.asked === now)
+        failed(card, "The server did not answer", `${error.message}. Is it still running? ${AGAIN}`);
+      return;
+    }
+    if (card.asked !== now || !card.isConnected) return;
+    try {
+      await showDrawn(card, drawn, now);
+    } catch (error) {
+      if (card.asked === now) failed(card, "This view could not be drawn", `${error.message}. ${AGAIN}`);
     }
   }
 
-  /** Say why there is no answer. */
-  function failed(card, reason) {
+  const AGAIN = "The next change asks again, and so does loading the page.";
+
+  /** Say why there is nothing to see. */
+  function failed(card, words, reason) {
     card.failed = true;
     const said = document.createElement("div");
     said.className = "state failed";
     const heading = document.createElement("strong");
-    heading.textContent = "The server did not answer";
+    heading.textContent = words;
     const text = document.createElement("p");
-    text.textContent = `${reason}. Is it still running? The next change asks again, and so does loading the page.`;
+    text.textContent = reason;
     said.append(heading, text);
     card.querySelector(".message").replaceChildren(said);
   }
 
   let loading = null;
 
-  /** Plotly, fetched once, while the page is asked for. */
+  /** Plotly, fetched once, while the page is asked for; again where it did not come. */
   function plotly() {
     if (!loading)
       loading = new Promise((done, fail) => {
         const script = document.createElement("script");
         script.src = "/assets/plotly-cartesian.min.js";
         script.onload = done;
-        script.onerror = () => fail(new Error("Its script for figures did not come"));
+        script.onerror = () => {
+          loading = null;
+          fail(new Error("Its script for figures did not come"));
+        };
         document.head.append(script);
       });
     return loading;
@@ -723,7 +737,7 @@
       const key = frameKey();
       if (key === openedKey) return NO_UPDATE();
       openedKey = key;
-      plotly();
+      plotly().catch(() => {}); // each figure asks again, and says so
       return { path: location.pathname, query: location.search };
     },
 

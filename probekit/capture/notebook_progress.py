@@ -40,7 +40,7 @@ class NotebookProgress:
         """Open the bar of the pass."""
         if done:
             self.say(f"resuming: {done:,} of {n_tokens:,} tokens were read before")
-        self._enter("reading", unit="tokens", done=done, total=n_tokens)
+        self.stage("reading", unit="tokens", done=done, total=n_tokens)
 
     def advance(self, n_tokens: int) -> None:
         """Move the bar; a shard read twice never moves it past its end."""
@@ -54,7 +54,7 @@ class NotebookProgress:
 
     def layers(self, rows: Iterable[int], *, total: int) -> Iterator[int]:
         """Iterate rows; one is done when the next is asked for."""
-        self._enter("measuring", unit="layers", done=0, total=total)
+        self.stage("measuring", unit="layers", done=0, total=total)
         for row in rows:
             yield row
             self.advance(1)
@@ -62,8 +62,13 @@ class NotebookProgress:
     def step(self, name: str, *, done: int, total: int) -> None:
         """The analysis of that name is put together."""
         if self._stage != "finishing":
-            self._enter("finishing", unit="analyses", done=0, total=total)
+            self.stage("finishing", unit="analyses", done=0, total=total)
         self._unit, self._done = f"analyses: {name}", done
+        self._draw()
+
+    def reach(self, done: int, *, unit: str) -> None:
+        """So many are done; the words may have changed."""
+        self._unit, self._done = unit, done
         self._draw()
 
     def close(self, word: str = "done") -> None:
@@ -73,7 +78,8 @@ class NotebookProgress:
             self._total = 0
             self._draw(now=True)
 
-    def _enter(self, stage: str, *, unit: str, done: int, total: int) -> None:
+    def stage(self, stage: str, *, unit: str, done: int, total: int) -> None:
+        """Begin the bar anew, of so many things."""
         self._stage, self._unit, self._done, self._total = stage, unit, done, total
         self._before, self._stage_began = done, time.monotonic()
         self._draw(now=True)

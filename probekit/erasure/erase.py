@@ -19,7 +19,7 @@ from probekit.erasure.job import Job, make_job, require_known
 from probekit.erasure.loop import Log, Loop, LoopSettings, Verdict
 from probekit.erasure.memory import Memory
 from probekit.erasure.objectives import Material, make_objective
-from probekit.erasure.progress import SilentSteps, StepProgress
+from probekit.erasure.progress import SilentSteps, StepProgress, told_in_notebooks
 from probekit.erasure.settings import EraseSettings
 from probekit.erasure.storage import Workplace, bytes_of, refuse_base, reloaded, save_model
 from probekit.erasure.tail import Tail
@@ -82,6 +82,7 @@ class Erased:
         )
 
 
+@told_in_notebooks
 def erase(
     subject: Subject,
     facts: FactSet,

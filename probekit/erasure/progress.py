@@ -1,9 +1,18 @@
-"""Progress of steps: what the loops tell, and one bar a stage on stderr."""
+"""Progress of steps: what the loops tell, one bar a stage on stderr, one bar in a notebook."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any, Protocol
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+
+from probekit.capture.notebook_progress import NotebookProgress, standing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class StepProgress(Protocol):
@@ -30,6 +39,40 @@ class SilentSteps:
 
     def say(self, message: str) -> None:
         """Say nothing."""
+
+
+class NotebookSteps:
+    """The bar of a notebook cell: steps of one stage after another, what was said below it."""
+
+    def __init__(self, bar: NotebookProgress) -> None:
+        self._bar = bar
+
+    def start(self, what: str, *, total: int, done: int) -> None:
+        """Begin the bar anew."""
+        self._bar.stage(what, unit="steps", done=done, total=total)
+
+    def step(self, done: int, note: str) -> None:
+        """Move the bar."""
+        self._bar.reach(done, unit=f"steps: {note}" if note else "steps")
+
+    def say(self, message: str) -> None:
+        """One line below the bar."""
+        self._bar.say(message)
+
+
+def told_in_notebooks(work: Callable[P, R]) -> Callable[P, R]:
+    """A function that shows its steps where a notebook runs it and no ``progress`` is given."""
+
+    @wraps(work)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if kwargs.get("progress") is not None:
+            return work(*args, **kwargs)
+        with standing(None) as bar:
+            if isinstance(bar, NotebookProgress):
+                kwargs["progress"] = NotebookSteps(bar)
+            return work(*args, **kwargs)
+
+    return call
 
 
 class TerminalSteps:

@@ -18,7 +18,7 @@ import numpy as np
 from probekit.capture.shards import storage_errors, write_atomically
 from probekit.erasure.erase import Erased, erase
 from probekit.erasure.memory import Memory
-from probekit.erasure.progress import SilentSteps, StepProgress
+from probekit.erasure.progress import SilentSteps, StepProgress, told_in_notebooks
 from probekit.erasure.storage import refuse_base
 from probekit.erasure.target import Target, document_of, role_names, target_of
 from probekit.errors import InputError
@@ -80,6 +80,7 @@ class Sweep:
         return made
 
 
+@told_in_notebooks
 def sweep(
     subject: Subject,
     facts: FactSet,

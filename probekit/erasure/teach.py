@@ -16,7 +16,7 @@ from probekit.erasure.job import check_source, identity
 from probekit.erasure.loop import Log, Loop, LoopSettings, Verdict, shuffled
 from probekit.erasure.lora import add_lora, merge_lora
 from probekit.erasure.losses import cross_entropy
-from probekit.erasure.progress import SilentSteps, StepProgress
+from probekit.erasure.progress import SilentSteps, StepProgress, told_in_notebooks
 from probekit.erasure.settings import TeachSettings
 from probekit.erasure.storage import Workplace, bytes_of, refuse_base, reloaded, save_model
 from probekit.erasure.tail import Tail
@@ -69,6 +69,7 @@ class Taught:
         return f"taught in {self.record['steps']} steps ({self.record['stopped']}): {known}"
 
 
+@told_in_notebooks
 def teach(
     subject: Subject,
     facts: FactSet,

@@ -87,8 +87,13 @@ class Outcome:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Seconds by stage, over all sittings: ``teach``, ``select``, every arm by name."""
-        return Times(self.folder).read()
+        """Seconds by stage, over all sittings: ``teach``, ``select``, every arm by name.
+
+        Of the arms of this outcome alone; one that was made before times were kept has none.
+        """
+        known = Times(self.folder).read()
+        names = ("teach", "select", *(each["arm"]["name"] for each in self.arms))
+        return {name: known[name] for name in names if name in known}
 
     @property
     def languages(self) -> tuple[str, ...]:

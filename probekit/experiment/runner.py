@@ -15,7 +15,7 @@ from probekit.capture.shards import storage_errors, write_atomically
 from probekit.erasure import erase, teach, verify
 from probekit.erasure.job import identity
 from probekit.erasure.memory import Memory
-from probekit.erasure.progress import SilentSteps, StepProgress
+from probekit.erasure.progress import SilentSteps, StepProgress, told_in_notebooks
 from probekit.erasure.settings import EraseSettings
 from probekit.erasure.sweep import make_targets
 from probekit.erasure.target import target_of
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from probekit.models import Subject
 
 
+@told_in_notebooks
 def run_plan(
     plan: Plan, folder: str | os.PathLike[str], *, progress: StepProgress | None = None
 ) -> Outcome:
@@ -183,6 +184,7 @@ class _Work:
             kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             if kept["made_of"] == made_of:
                 return kept
+            self.times.forget(arm.name)
         with self.times.stage(arm.name):
             erased = erase(
                 base,

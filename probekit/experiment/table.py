@@ -34,7 +34,7 @@ def parts(outcome: Outcome) -> Iterator[Any]:
     yield table
     for line in notes(outcome):
         yield Text(line)
-    if time := time_line(outcome.seconds):
+    if time := time_line(outcome.seconds, [each["arm"]["name"] for each in outcome.arms]):
         yield Text(time)
 
 

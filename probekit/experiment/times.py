@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,10 @@ class Times:
         except (OSError, ValueError, AttributeError, TypeError):
             return {}
 
+    def forget(self, name: str) -> None:
+        """A stage is made anew: what an earlier one of that name took is another's."""
+        self._write({stage: each for stage, each in self.read().items() if stage != name})
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Adds the time of the block to a stage, also where the block is stopped midway."""
@@ -40,13 +44,16 @@ class Times:
         finally:
             known = self.read()
             known[name] = round(known.get(name, 0.0) + monotonic() - began, 3)
-            with storage_errors(self.folder):
-                self.folder.mkdir(parents=True, exist_ok=True)
-                write_atomically(self.folder / TIMES, f"{json.dumps(known, indent=1)}\n".encode())
+            self._write(known)
+
+    def _write(self, known: dict[str, float]) -> None:
+        with storage_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.folder / TIMES, f"{json.dumps(known, indent=1)}\n".encode())
 
 
-def time_line(seconds: dict[str, float]) -> str:
-    """One line: teaching, selecting, the arms by algorithm, all; empty where nothing is known."""
+def time_line(seconds: dict[str, float], arms: Sequence[str]) -> str:
+    """One line: teaching, selecting, the arms by algorithm, all; what has no time is counted."""
     if not seconds:
         return ""
     groups: dict[str, list[float]] = {}
@@ -54,6 +61,9 @@ def time_line(seconds: dict[str, float]) -> str:
         groups.setdefault(stage.partition(".")[0], []).append(each)
     parts = []
     for name, spent in groups.items():
-        arms = "" if name in seconds else f" ({len(spent)} arms)"
-        parts.append(f"{name}{arms} {sum(spent):,.0f} s")
-    return f"Time, over all sittings: {', '.join(parts)}; in all {sum(seconds.values()):,.0f} s."
+        counted = "" if name in seconds else f" ({len(spent)} arms)"
+        parts.append(f"{name}{counted} {sum(spent):,.0f} s")
+    without = sum(name not in seconds for name in arms)
+    rest = f"; arms whose time was not kept: {without}" if without else ""
+    whole = f"in all {sum(seconds.values()):,.0f} s{rest}"
+    return f"Time, over all sittings: {', '.join(parts)}; {whole}."

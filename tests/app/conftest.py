@@ -53,6 +53,17 @@ def runs(finished_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def full_runs(full_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``one`` and ``two`` have every analysis; beside them a verification and a sweep."""
+    root = tmp_path_factory.mktemp("full")
+    for name in ("one", "two"):
+        shutil.copytree(full_run.folder, root / name)
+    (root / "report.json").write_text(json.dumps(make_report()), "utf-8")
+    (root / "sweep.json").write_text(json.dumps(make_sweep()), "utf-8")
+    return root
+
+
+@pytest.fixture(scope="session")
 def trial_page() -> Iterator[None]:
     """A page with every kind of card and control, among the real ones."""
     from probekit_app.page import pages

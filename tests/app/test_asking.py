@@ -80,3 +80,25 @@ def test_a_server_that_does_not_answer_is_said_and_asked_again(tab, address):
     tab.wait_for_function(SETTLED)
     assert message.inner_text() == ""
     assert len(drawn(tab)) == 3
+
+
+def test_plotly_is_asked_for_again_where_it_did_not_come(tab, address):
+    tab.route("**/plotly-cartesian*", lambda route: route.abort())
+    tab.goto(f"{address}/meet?run=base&layer=0")
+    message = tab.locator("[data-card='meet/table'] .message")
+    message.get_by_text("Its script for figures did not come").wait_for()
+    tab.unroute("**/plotly-cartesian*")
+    tab.locator("[data-layer='1']").click()
+    tab.wait_for_function(SETTLED)
+    assert message.inner_text() == ""
+    assert len(drawn(tab)) == 3
+
+
+def test_a_figure_that_plotly_refuses_is_said(tab, address):
+    tab.goto(f"{address}/meet?run=base&layer=0")
+    tab.wait_for_function(SETTLED)
+    tab.evaluate("() => { Plotly.react = () => { throw new Error('no such trace'); }; }")
+    tab.locator("[data-layer='1']").click()
+    said = tab.locator("[data-card='meet/table'] .message")
+    said.get_by_text("This view could not be drawn").wait_for()
+    assert "no such trace" in said.inner_text()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -13,7 +11,6 @@ from probekit_app import create_app
 from probekit_app.page import pages
 from tests.app.axe import wait_for_cards
 from tests.app.test_browser import served
-from tests.figures.erasures import make_report, make_sweep
 
 #: Keys of everything that can be set on a page, in the order of the page.
 KEYS = """() => [...new Set(Array.from(
@@ -24,13 +21,8 @@ TYPED = "ภาษาไทย \u202b<b>ab</b>"
 
 
 @pytest.fixture(scope="module")
-def address(full_run, tmp_path_factory):
-    root = tmp_path_factory.mktemp("controls")
-    for name in ("one", "two"):
-        shutil.copytree(full_run.folder, root / name)
-    (root / "report.json").write_text(json.dumps(make_report()), encoding="utf-8")
-    (root / "sweep.json").write_text(json.dumps(make_sweep()), encoding="utf-8")
-    with served(create_app(root)) as place:
+def address(full_runs):
+    with served(create_app(full_runs)) as place:
         yield place
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -15,32 +14,20 @@ from probekit_app.page import pages
 from probekit_app.workbench import find_card
 from tests.app.axe import serious, wait_for_cards
 from tests.app.many import ask, requests_of
-from tests.app.test_browser import READY
-from tests.figures.erasures import make_report
+from tests.app.test_browser import READY, served
 
 CLIENTS, ASKED, EACH = 32, 6, 10
 
 
 @pytest.fixture(scope="module")
-def app(full_run, tmp_path_factory):
-    root = tmp_path_factory.mktemp("every")
-    for name in ("one", "two"):
-        shutil.copytree(full_run.folder, root / name)
-    (root / "report.json").write_text(json.dumps(make_report()), encoding="utf-8")
-    return create_app(root)
+def app(full_runs):
+    return create_app(full_runs)
 
 
 @pytest.fixture(scope="module")
 def address(app):
-    from probekit_app.serving import make_server
-
-    server = make_server(app, host="127.0.0.1", port=0)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(app) as place:
+        yield place
 
 
 def test_the_workbench_endures_many_clients(address):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
 import pytest
 
@@ -15,11 +13,8 @@ LAYER = 2
 
 
 @pytest.fixture(scope="module")
-def full_bench(full_run, tmp_path_factory):
-    root = tmp_path_factory.mktemp("numbers")
-    for name in ("one", "two"):
-        shutil.copytree(full_run.folder, root / name)
-    return Workbench(RunsFolder(root))
+def full_bench(full_runs):
+    return Workbench(RunsFolder(full_runs))
 
 
 def pairs(run, at):

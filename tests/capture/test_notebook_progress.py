@@ -137,3 +137,29 @@ def test_everything_that_takes_long_shows_its_bar(screen):
     TunedLens.fit(subject, corpus, positions_per_language=16, steps=0)
     assert len(screen.shown) == 2
     assert "done in " in screen.last["text/plain"]
+
+
+def test_teaching_and_erasing_show_their_steps(screen):
+    from probekit.erasure import erase, teach
+    from tests.erasure.conftest import make_facts
+    from tests.tiny import tiny_subject
+
+    facts = make_facts()
+    taught = teach(tiny_subject(), facts, languages=["en", "de"], method="full", max_epochs=1)
+    assert screen.last["text/plain"].startswith("done in ")
+    shown = [each["text/plain"] for each in screen.shown + screen.updated]
+    assert any(" steps: " in text or " steps (" in text for text in shown)
+    how = {"max_steps": 1, "allow_unknown": True, "allow_tied": True}
+    erase(taught.subject, facts, source=["en"], algorithm="gradient-ascent", **how)
+    assert len(screen.shown) == 2, "one bar a call"
+
+
+def test_steps_told_elsewhere_show_no_bar(screen):
+    from probekit.erasure import teach
+    from probekit.erasure.progress import SilentSteps
+    from tests.erasure.conftest import make_facts
+    from tests.tiny import tiny_subject
+
+    said = {"languages": ["en"], "method": "full", "max_epochs": 1}
+    teach(tiny_subject(), make_facts(), progress=SilentSteps(), **said)
+    assert screen.shown == []

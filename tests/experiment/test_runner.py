@@ -9,6 +9,7 @@ import pytest
 
 from probekit.errors import InputError, InterruptedRun
 from probekit.experiment import Plan, open_outcome, run_plan, runner
+from probekit.experiment.times import Times, time_line
 from probekit.facts import FactSet
 from tests.erasure.conftest import make_facts
 from tests.erasure.test_inputs import document_for
@@ -96,6 +97,26 @@ def test_the_time_of_every_stage_is_kept_beside_the_result(done, plan):
     assert f"in all {sum(done.seconds.values()):,.0f} s" in last
 
 
+def test_an_arm_without_a_time_is_told_from_the_sum():
+    seconds = {"teach": 10.0, "rmu.en.deep.0": 3.4, "rmu.en.deep.1": 4.0}
+    arms = ["rmu.en.deep.0", "rmu.en.deep.1", "slug.en.deep.0"]
+    said = time_line(seconds, arms)
+    assert "rmu (2 arms) 7 s" in said
+    assert "in all 17 s; arms whose time was not kept: 1" in said
+    assert time_line(seconds, arms[:2]).endswith("in all 17 s.")
+    assert time_line({}, arms) == ""
+
+
+def test_the_time_of_what_is_made_anew_is_its_own(tmp_path):
+    times = Times(tmp_path)
+    (tmp_path / "times.json").write_text('{"one": 5.0, "two": 7.0}')
+    times.forget("two")
+    with times.stage("one"), times.stage("two"):
+        pass
+    assert times.read()["one"] >= 5.0
+    assert times.read()["two"] < 5.0
+
+
 def test_finished_arms_are_not_made_again(done, plan, select, monkeypatch):
     monkeypatch.setattr(runner, "erase", pytest.fail)
     before = done.seconds
@@ -111,8 +132,9 @@ def test_a_changed_plan_makes_its_arms_again(done, plan, select, tmp_path, monke
     monkeypatch.setattr(runner, "erase", lambda *a, **k: made.append(k["seed"]) or real(*a, **k))
     other = {"simnpo": {**plan.algorithms["simnpo"], "max_steps": 2}}
     changed = plan.model_copy(update={"algorithms": other, "seeds": (0,), "verify": ()})
-    run_plan(changed, done.folder)
+    again = run_plan(changed, done.folder)
     assert made == [0, 0, 0]
+    assert set(again.seconds) == {"teach", "select", *(arm.name for arm in changed.arms)}
     run_plan(plan, done.folder)
 
 

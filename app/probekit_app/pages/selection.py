@@ -9,6 +9,7 @@ from dash import html
 from flask import Response, request
 
 from probekit.errors import ProbekitError
+from probekit.figures.compare import words
 from probekit.figures.selection import selection_by_layer
 from probekit.selection.blocks import describe
 from probekit_app import shell
@@ -57,11 +58,12 @@ KINDS = {
     "all_layers": "all blocks",
     "paper_default": "a paper's default",
 }
+#: What an agreement calls a measure → its name in a run.
 MEASURES = {
-    "cka_mean": "debiased CKA",
-    "lrds_centred": "LRDS (centred)",
-    "lrds": "LRDS (raw)",
-    "lrds_over_sads": "LRDS ÷ SADS",
+    "cka_mean": "cka/mean",
+    "lrds_centred": "regions/lrds_centred",
+    "lrds": "regions/lrds",
+    "lrds_over_sads": "regions/ratio",
 }
 
 
@@ -185,10 +187,9 @@ def controls(view: View) -> Component:
 
 def _measure(name: str) -> str:
     """A measure or a rule in words; one that is turned round counts from its lowest."""
-    turned, stem = name.startswith("-"), name.lstrip("-")
-    rule, _, said = stem.rpartition(":")
-    words = f"{rule} {said}" if rule else MEASURES.get(stem, stem.replace("_", " "))
-    return f"{words}, lowest first" if turned else words
+    stem = name.removeprefix("-")
+    said = stem.replace(":", " ") if ":" in stem else words(MEASURES.get(stem, stem))
+    return said if stem == name else f"{said}, lowest first"
 
 
 def _tau(tau: float, low: float | None, high: float | None) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from probekit.erasure.erase import Erased
 from probekit.erasure.exam import exam_form
 from probekit.erasure.memory import Memory
-from probekit.erasure.progress import SilentSteps, StepProgress
+from probekit.erasure.progress import SilentSteps, StepProgress, told_in_notebooks
 from probekit.erasure.verify.behaviour import (
     Behaviour,
     behaviour,
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from probekit.models import Subject
 
 
+@told_in_notebooks
 def verify(
     base: Subject,
     erased: Subject | Erased,
