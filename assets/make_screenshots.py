@@ -2,8 +2,8 @@
 
 ``python assets/make_screenshots.py [RUNS]`` makes the README's six, at 1440 × 900, into
 ``assets/workbench-PAGE.png``; with ``--all FOLDER`` every page, in light and dark, at 1440 × 900
-and 1024 × 768, whole pages, into FOLDER: to be looked at. RUNS is a folder of runs (without one the
-example).
+and 1024 × 768, whole pages, into FOLDER: to be looked at. RUNS is a folder of runs, of which the
+first is shown (without one the example).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 from argparse import ArgumentParser
 from itertools import product
 from pathlib import Path
+from urllib.parse import quote
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -43,7 +44,9 @@ EVERY_SIZE = ((1440, 900), (1024, 768))
 
 def photograph(runs: Path, every: Path | None) -> None:
     """One picture a page; of every page, theme and size where ``every`` is a folder."""
-    server = make_server(create_app(runs), host="127.0.0.1", port=0)
+    app = create_app(runs)
+    run = quote(app.server.extensions["probekit"].runs.finished()[0])
+    server = make_server(app, host="127.0.0.1", port=0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.port}"
     with sync_playwright() as tools:
@@ -52,7 +55,11 @@ def photograph(runs: Path, every: Path | None) -> None:
         if every is None:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             for name, theme in PAGES.items():
-                _shoot(page, f"{address}/{name}?theme={theme}", HERE / f"workbench-{name}.png")
+                _shoot(
+                    page,
+                    f"{address}/{name}?run={run}&theme={theme}",
+                    HERE / f"workbench-{name}.png",
+                )
         else:
             every.mkdir(parents=True, exist_ok=True)
             for (width, height), theme in product(EVERY_SIZE, ("light", "dark")):
@@ -60,7 +67,7 @@ def photograph(runs: Path, every: Path | None) -> None:
                 for path in pages():
                     name = path.strip("/") or "runs"
                     out = every / f"{name}-{theme}-{width}.png"
-                    _shoot(page, f"{address}{path}?theme={theme}", out, whole=True)
+                    _shoot(page, f"{address}{path}?run={run}&theme={theme}", out, whole=True)
                 page.close()
         browser.close()
     server.shutdown()
@@ -73,7 +80,8 @@ def _shoot(page: Page, address: str, out: Path, *, whole: bool = False) -> None:
     if whole:  # a window as high as the page: grids draw no row that is out of sight
         size = page.viewport_size
         assert size is not None
-        page.set_viewport_size({**size, "height": page.evaluate("document.body.scrollHeight")})
+        whole_page = page.evaluate("document.body.scrollHeight")
+        page.set_viewport_size({**size, "height": max(size["height"], whole_page)})
         page.wait_for_function(SETTLED, timeout=120_000)
     page.screenshot(path=out)
     if whole:

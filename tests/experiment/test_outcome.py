@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,13 @@ def arm(place="selection", seed=0, *, forget, retain=None, known=None, source=("
         for part in before
     }
     return {
-        "arm": {"algorithm": "rmu", "source": list(source), "place": place, "seed": seed},
+        "arm": {
+            "name": f"rmu.{'+'.join(source)}.{place}.{seed}",
+            "algorithm": "rmu",
+            "source": list(source),
+            "place": place,
+            "seed": seed,
+        },
         "blocks": [2, 3],
         "steps": 5,
         "stopped": "max_steps",
@@ -47,7 +54,7 @@ def outcome(*arms):
         "notes": ["a note"],
         "arms": list(arms),
     }
-    return Outcome(record, None)
+    return Outcome(record, Path("no-folder"))
 
 
 def test_a_share_is_of_known_facts_still_answered_over_languages_and_seeds():
