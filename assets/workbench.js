@@ -36,10 +36,16 @@
     const target = (path || location.pathname) + query;
     if (target === location.pathname + location.search) return;
     window.history.pushState({}, "", target);
+    askCards(false); // first: the server works while the elements follow
+    sync();
+    if (frameKey() !== openedKey) tellDash();
+  }
+
+  /** Dash asks for the frame of another page or run; of any other change it need not know. */
+  function tellDash() {
     // All parts at once: dcc.Location would go back to a part that it knows otherwise.
     const { href, pathname, search: found, hash } = location;
     window.dash_clientside.set_props("url", { href, pathname, search: found, hash });
-    sync();
   }
 
   /** The one writer: change parts of the state; a part at its default leaves the address. */
@@ -150,9 +156,11 @@
     if (!bar) return;
     const now = layer();
     const low = Number(bar.getAttribute("aria-valuemin"));
-    // Every figure over layers has its axis under the strip, so one number places every line.
+    // Every figure over layers has its axis under the strip, so one number places every line. It is
+    // given to the lines alone: given to the page, the browser looks at every element of it.
     const share = (now - low + 0.5) / bar.children.length;
-    document.documentElement.style.setProperty("--layer-share", share);
+    for (const line of all(".layer-line")) line.style.setProperty("--layer-share", share);
+    for (const card of all('[data-layer-axes="2"]')) crossLayer(card);
     bar.setAttribute("aria-valuenow", now);
     for (const cell of bar.children) {
       const on = Number(cell.dataset.layer) === now;
@@ -357,7 +365,7 @@
     for (const button of all("[data-theme-choice]"))
       button.setAttribute("aria-pressed", String(button.dataset.themeChoice === themeChoice));
     if (site) drawSite();
-    else if (openedKey !== null) window.dash_clientside.set_props("theme", { data: theme() });
+    else askCards(false);
   }
 
   // ------------------------------------------------------------------ tables, exports, copies
@@ -444,9 +452,10 @@
     const { width, height } = gd.getBoundingClientRect();
     const ink = gd._fullLayout.font.color;
     const line = { type: "line", xref: "x", yref: "paper", x0: layer(), x1: layer(), y0: 0, y1: 1, line: { color: ink, width: 1.5 } };
+    const own = card.dataset.layerAxes === "1" ? [line] : []; // on screen it is not plotly's
     const layout = {
       ...gd.layout,
-      shapes: [...(gd.layout.shapes || []), ...(card.dataset.overLayers === "1" ? [line] : [])],
+      shapes: [...(gd.layout.shapes || []), ...own],
       title: { text: escape(title), x: 0.02, y: 0.98, yanchor: "top", font: { size: 17 } },
       margin: { ...gd.layout.margin, t: (gd.layout.margin.t || 40) + 36, b: (gd.layout.margin.b || 48) + 56 },
       width, height: height + 92, autosize: false,
@@ -533,9 +542,30 @@
     }
   }
 
+  /** The layer in a table of layers: lines through its row and its column. */
+  function cross() {
+    const at = layer();
+    const line = { color: "#7f7f7f", width: 1, dash: "dot" };
+    return [
+      { type: "line", yref: "y domain", x0: at, x1: at, y0: 0, y1: 1, line },
+      { type: "line", xref: "x domain", x0: 0, x1: 1, y0: at, y1: at, line },
+    ];
+  }
+
+  function crossLayer(card) {
+    const place = card.querySelector(".plot");
+    if (!place.data || place.crossed === layer()) return;
+    place.crossed = layer();
+    window.Plotly.relayout(place, { shapes: cross() });
+  }
+
   function drawFigure(card, figure) {
     const place = card.querySelector(".plot");
     plots.add(place);
+    if (card.dataset.layerAxes === "2") {
+      place.crossed = layer();
+      figure.layout.shapes = cross();
+    }
     return window.Plotly.react(place, figure.data, figure.layout, { displayModeBar: false, responsive: true }).then(() => {
       if (!place.adopted) {
         place.adopted = true;
@@ -622,7 +652,7 @@
 
   /** Cards that do not show the present state yet; of those in sight alone, or of all. */
   function behind(inSight) {
-    return all("[data-card]").filter((card) => !(inSight && away(card)) && card.shown !== signature(card));
+    return all("[data-card]").filter((card) => card.shown !== signature(card) && !(inSight && away(card)));
   }
 
   /** Pixels between a card and the window; 0 for what can be seen of it now. */
@@ -739,12 +769,6 @@
       openedKey = key;
       plotly().catch(() => {}); // each figure asks again, and says so
       return { path: location.pathname, query: location.search };
-    },
-
-    /** The address or the theme has changed. */
-    cards() {
-      askCards(false);
-      return NO_UPDATE();
     },
 
     /** A page is on screen: put in what surrounds it, and write the state into its elements. */
@@ -866,7 +890,7 @@
     clearTimeout(nextTurn);
     nextTurn = setTimeout(() => askCards(true), 30);
   }, { passive: true });
-  window.addEventListener("popstate", () => requestAnimationFrame(sync));
+  window.addEventListener("popstate", () => requestAnimationFrame(() => (sync(), askCards(false))));
   prefersDark.addEventListener("change", applyTheme);
 
   window.dash_clientside = Object.assign(window.dash_clientside || {}, { workbench: callbacks });

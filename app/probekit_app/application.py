@@ -132,7 +132,6 @@ def layout() -> Component:
             dcc.Location(id="url", refresh=False),
             dcc.Store(id="frame"),
             dcc.Store(id="opened"),
-            dcc.Store(id="theme"),
             html.A("Skip to content", href="#page", className="skip"),
             html.Header(
                 [

@@ -53,9 +53,6 @@ def _register_clientside(app: Dash) -> None:
         Input("url", "search"),
         State("frame", "data"),
     )
-    app.clientside_callback(
-        ClientsideFunction(NAMESPACE, "cards"), Input("url", "search"), Input("theme", "data")
-    )
     app.clientside_callback(ClientsideFunction(NAMESPACE, "opened"), Input("opened", "data"))
     app.clientside_callback(ClientsideFunction(NAMESPACE, "listed"), Input(grids, "rowData"))
     app.clientside_callback(ClientsideFunction(NAMESPACE, "picked"), Input(grids, "selectedRows"))

@@ -65,6 +65,8 @@ class FigureCard:
     layer_axis
         Whether its horizontal axis is the layer axis: then it lines up with the layer strip, a
         click sets the layer, and a line shows the layer without asking anybody.
+    layer_axes
+        Whether both axes are layers: lines through its row and its column show the layer.
     click
         What a click sets: part of the state → ``x``, ``y`` or ``customdata`` of the point.
     hints
@@ -86,6 +88,7 @@ class FigureCard:
     height: int | Callable[[View], int] = 400
     wide: bool = True
     layer_axis: bool = False
+    layer_axes: bool = False
     click: Mapping[str, str] = field(default_factory=dict)
     hints: Mapping[str, str] = field(default_factory=dict)
     kind: str = field(default="figure", init=False)

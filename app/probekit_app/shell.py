@@ -104,8 +104,15 @@ def _attributes(view: View, card: Card, address: str, key: str) -> dict[str, str
         "data-key": key,
         "data-follows": json.dumps(card.follows),
         "data-sets": json.dumps(sets),
-        "data-over-layers": str(int(isinstance(card, FigureCard) and card.layer_axis)),
+        "data-layer-axes": _layer_axes(card),
     }
+
+
+def _layer_axes(card: Card) -> str:
+    """How many of its axes are layers, for the lines that show the chosen one."""
+    if not isinstance(card, FigureCard):
+        return "0"
+    return "2" if card.layer_axes else str(int(card.layer_axis))
 
 
 def _content(view: View, card: Card, address: str, key: str) -> Component:

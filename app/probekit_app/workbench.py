@@ -96,6 +96,7 @@ class Workbench:
         self.jobs = jobs
         self._drawn: OrderedDict[tuple[Any, ...], Drawn] = OrderedDict()
         self._lock = threading.Lock()
+        self._drawing = threading.Lock()
 
     def look(self, query: str, *, key: str = "") -> tuple[View, Parsed]:
         """The view that an address asks for.
@@ -148,18 +149,28 @@ class Workbench:
         return serialise(view.state, defaults(view.opened))
 
     def draw(self, page: Page, card: Card, view: View, *, theme: Theme) -> Drawn:
-        """Draw a card; never raises: what goes wrong becomes its ``problem``."""
+        """Draw a card; never raises: what goes wrong becomes its ``problem``.
+
+        One at a time: Python would draw two in turns, and both would be as late as the second.
+        """
         known = self._key(page, card, view, theme)
-        with self._lock:
-            drawn = self._drawn.pop(known, None)
+        drawn = self._take(known)
         if drawn is None:
-            drawn = self._draw(card, view, theme)
+            with self._drawing:
+                drawn = self._take(known) or self._draw(card, view, theme)
         if drawn.problem is None and view.opened is not None:
-            with self._lock:
-                self._drawn[known] = drawn
-                while len(self._drawn) > KEPT:
-                    self._drawn.popitem(last=False)
+            self._keep(known, drawn)
         return drawn
+
+    def _take(self, known: tuple[Any, ...]) -> Drawn | None:
+        with self._lock:
+            return self._drawn.pop(known, None)
+
+    def _keep(self, known: tuple[Any, ...], drawn: Drawn) -> None:
+        with self._lock:
+            self._drawn[known] = drawn
+            while len(self._drawn) > KEPT:
+                self._drawn.popitem(last=False)
 
     def rows(self, card: Card, view: View) -> Sequence[Any]:
         """A card's numbers as rows, at full precision.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -64,26 +64,27 @@ def layers_by_layers(
     tables = _pair_tables(data, chosen) if pair else _mean_tables(data, kind)
     layers = [int(each) for each in data["layer"].to_numpy()]
     read = int(data.attrs["n_units"])
-    figure = go.Figure(_between(layers, tables, blank=kind == "within", units=read))
-    figure.add_trace(_nearest(layers, tables["value"], blank=kind == "within"))
     rows, columns = (
         map(plain, chosen) if pair else ("a language", "another" if kind == "across" else "itself")
     )
-    _axes(figure, layers, rows=rows, columns=columns)
+    traces = (
+        _between(layers, tables, blank=kind == "within", units=read),
+        _nearest(layers, tables["value"], blank=kind == "within"),
+    )
+    figure = go.Figure(traces, layout=_axes(layers, rows=rows, columns=columns))
     if layer is not None:
-        _mark(figure, chosen_layer(data, layer))
+        figure.layout.shapes = _mark(chosen_layer(data, layer))
     between = f"{rows} and {columns}" if pair else _BETWEEN[kind]
     said = f"{between} · dots: the most alike layer of each row · {read} units read · unrelated: 0"
     title = "Which layers look like which"
     return style(figure, title=title, caption=about(run, said), height=560, hover="closest")
 
 
-def _axes(figure: go.Figure, layers: list[int], *, rows: str, columns: str) -> None:
+def _axes(layers: list[int], *, rows: str, columns: str) -> dict[str, Any]:
     """A square of layers, the embedding at the upper left."""
-    ticks = layer_axis(layers)
-    figure.update_xaxes(ticks, title=f"layer of {columns}", constrain="domain", showgrid=False)
-    vertical = {**ticks, "range": ticks["range"][::-1], "title": f"layer of {rows}"}
-    figure.update_yaxes(vertical, scaleanchor="x", constrain="domain", showgrid=False)
+    ticks = layer_axis(layers) | {"constrain": "domain", "showgrid": False}
+    down = {"range": ticks["range"][::-1], "title": f"layer of {rows}", "scaleanchor": "x"}
+    return {"xaxis": ticks | {"title": f"layer of {columns}"}, "yaxis": ticks | down}
 
 
 def _mean_tables(data: xr.Dataset, kind: str) -> dict[str, np.ndarray]:
@@ -151,8 +152,9 @@ def _nearest(layers: list[int], table: np.ndarray, *, blank: bool) -> go.Scatter
     )
 
 
-def _mark(figure: go.Figure, layer: int) -> None:
+def _mark(layer: int) -> list[dict[str, Any]]:
     """The chosen layer as a line through its row and its column."""
-    line = {"color": GREY, "width": 1, "dash": "dot"}
-    figure.add_hline(y=layer, line=line)
-    figure.add_vline(x=layer, line=line)
+    line = {"type": "line", "line": {"color": GREY, "width": 1, "dash": "dot"}}
+    across = {"xref": "x domain", "x0": 0, "x1": 1, "y0": layer, "y1": layer}
+    down = {"yref": "y domain", "y0": 0, "y1": 1, "x0": layer, "x1": layer}
+    return [line | across, line | down]

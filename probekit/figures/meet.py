@@ -12,7 +12,7 @@ from probekit.figures.cells import interval
 from probekit.figures.meet_measures import PairMeasure, chosen_languages, pair_measure
 from probekit.figures.scales import null_scale
 from probekit.figures.text import name_of, plain_labels
-from probekit.figures.theme import VERMILION, style
+from probekit.figures.theme import SQUARE, VERMILION, style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,8 +64,7 @@ def language_table(
     row = found.layers.index(layer)
     places = language_order(run, found.tables[row], order=order, less_is_more=found.less_is_more)
     codes = [run.languages[place] for place in places]
-    figure = go.Figure(_table(run, found, row=row, places=places))
-    _square(figure)
+    figure = go.Figure(_table(run, found, row=row, places=places), layout=SQUARE)
     _outline(figure, [codes.index(code) for code in chosen_languages(run, languages)])
     said = (
         f"mean over pairs {found.mean[row]:.3f} · lightest colour: {_zero_words(found)} "
@@ -173,13 +172,6 @@ def _pair_texts(
         return f"{one} {arrow} {two}: {table[a, b]:.3f}{span}, n = {n}"
 
     return [[text(a, b) for b in places] for a in places]
-
-
-def _square(figure: go.Figure) -> None:
-    figure.update_xaxes(constrain="domain", showgrid=False, type="category")
-    figure.update_yaxes(
-        autorange="reversed", scaleanchor="x", constrain="domain", showgrid=False, type="category"
-    )
 
 
 def _outline(figure: go.Figure, chosen: list[int]) -> None:

@@ -15,7 +15,7 @@ from probekit.figures.languages import language_styles
 from probekit.figures.neuron_parts import chosen_block, language_labels, shown_languages, who
 from probekit.figures.scales import null_scale
 from probekit.figures.text import listed, plain_labels, sentence
-from probekit.figures.theme import BLUE, GREY, PURPLE, VERMILION, style
+from probekit.figures.theme import BLUE, GREY, PURPLE, SQUARE, VERMILION, style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 
 BINS = 48
 ENDS = ("", "_low", "_high")
+#: Variables that a figure shows: a run has many more of its neurons, and cutting each takes time.
+_CUT = ("selected", "bar", "cutoff", "cutoff_null")
+_RATES = (
+    "rate", "rate_error", "mean_rate", "belongs", "count", "n_tokens", "bar", "entropy",
+    "entropy_error",
+)  # fmt: skip
+#: A line from side to side.
+_BAR_LINE = {
+    "type": "line", "xref": "x domain", "x0": 0, "x1": 1,
+    "line": {"color": VERMILION, "dash": "dot", "width": 1.4},
+}  # fmt: skip
+_MEANS = (*ENDS, "_chance", "_exchanged")
 
 
 def lape_histogram(run: Run, *, layer: int | None = None, by_layer: bool = False) -> go.Figure:
@@ -50,7 +62,8 @@ def lape_histogram(run: Run, *, layer: int | None = None, by_layer: bool = False
 
     data, end = run.group("neurons"), "_by_layer" if by_layer else ""
     layer = _richest(data, end) if layer is None else chosen_block(data, layer)
-    at = data.sel(layer=layer)
+    shown = ("entropy", "entropy_error", "rate", *(f"{name}{end}" for name in _CUT))
+    at = data[list(shown)].sel(layer=layer)
     selected = at[f"selected{end}"].to_numpy()
     fires = at["rate"].to_numpy().max(axis=1) > float(at[f"bar{end}"])
     entropy = at["entropy"].to_numpy().astype(float)
@@ -64,12 +77,14 @@ def lape_histogram(run: Run, *, layer: int | None = None, by_layer: bool = False
         counts, _ = np.histogram(entropy[chosen].clip(0, edges[-1]), bins=edges)
         figure.add_trace(_bars(counts, edges, name=name, colour=colour))
     _cutoffs(figure, at, end)
-    figure.update_xaxes(title="entropy of firing rates, nats", range=[0, edges[-1] * 1.01])
-    figure.update_yaxes(title="neurons (log scale)", type="log", range=[-0.3, None], dtick=1)
-    caption = _lape_caption(run, at, end, n_below=int((~fires).sum()))
-    figure = style(figure, title=f"Entropies at block {layer}", caption=caption, height=420)
-    figure.update_layout(barmode="overlay", hovermode="closest", bargap=0)
-    return figure
+    figure.update_layout(
+        xaxis={"title": "entropy of firing rates, nats", "range": [0, edges[-1] * 1.01]},
+        yaxis={"title": "neurons (log scale)", "type": "log", "range": [-0.3, None], "dtick": 1},
+        barmode="overlay",
+        bargap=0,
+    )
+    caption, title = _lape_caption(run, at, end, n_below=int((~fires).sum())), "Entropies at block"
+    return style(figure, title=f"{title} {layer}", caption=caption, height=420, hover="closest")
 
 
 def _lape_caption(run: Run, at: xr.Dataset, end: str, *, n_below: int) -> str:
@@ -162,21 +177,25 @@ def neuron_rates(
 
     data = run.group("neurons")
     layer, neuron = chosen_neuron(data, layer, neuron)
-    at = data.sel(layer=layer).isel(neuron=neuron)
+    block = data[list(_RATES)].sel(layer=layer)
+    at = block.isel(neuron=neuron)
     shown = shown_languages(run, languages)
     place = [run.languages.index(code) for code in shown]
-    labels = [language_labels(data)[i] for i in place]
+    names = language_labels(data)
+    labels = [names[i] for i in place]
     rate, low, high = (part[place] for part in _interval(run, at))
     figure = go.Figure(_rate_bars(run, at, shown, (rate, low, high)))
-    figure.add_trace(_block_rates(data.sel(layer=layer), place, labels))
+    figure.add_trace(_block_rates(block, place, labels))
     figure.data[0].x = labels
-    figure.add_hline(y=float(at["bar"]), line={"color": VERMILION, "dash": "dot", "width": 1.4})
-    figure.update_xaxes(title="language (tokens per unit)", type="category")
-    figure.update_yaxes(title="share of tokens on which it fires", range=[0, 1.02])
+    bar = float(at["bar"])
+    figure.update_layout(
+        shapes=[_BAR_LINE | {"y0": bar, "y1": bar}],
+        xaxis={"title": "language (tokens per unit)", "type": "category"},
+        yaxis={"title": "share of tokens on which it fires", "range": [0, 1.02]},
+        showlegend=False,
+    )
     title, caption = f"Neuron {neuron} of block {layer}", _rates_caption(run, at)
-    figure = style(figure, title=title, caption=caption, height=420)
-    figure.update_layout(hovermode="closest", showlegend=False)
-    return figure
+    return style(figure, title=title, caption=caption, height=420, hover="closest")
 
 
 def chosen_neuron(data: xr.Dataset, layer: int | None, neuron: int | None) -> tuple[int, int]:
@@ -288,7 +307,8 @@ def neuron_pairs(
     data = run.group("neurons")
     if layer is None:
         layer = int(data["layer"][int(data["jaccard_mean"].to_numpy().argmax())])
-    at = data.sel(layer=chosen_block(data, layer))
+    shown = [f"jaccard{each}" for each in (*ENDS, *(f"_mean{each}" for each in _MEANS))]
+    at = data[shown].sel(layer=chosen_block(data, layer))
     figure = _pairs_heat(at, list(shown_languages(run, languages)), n=int(data.attrs["n_units"]))
     mean = [float(at[f"jaccard_mean{end}"]) for end in ENDS]
     caption = (
@@ -297,9 +317,8 @@ def neuron_pairs(
         "random sets of the same sizes, mean over pairs · labels exchanged: "
         f"{float(at['jaccard_mean_exchanged']):.3f}"
     )
-    figure = style(figure, title=f"Neurons shared at block {layer}", caption=caption, height=560)
-    figure.update_layout(hovermode="closest")
-    return figure
+    title = f"Neurons shared at block {layer}"
+    return style(figure, title=title, caption=caption, height=560, hover="closest")
 
 
 def _pairs_heat(at: xr.Dataset, codes: list[str], *, n: int) -> go.Figure:
@@ -321,9 +340,4 @@ def _pairs_heat(at: xr.Dataset, codes: list[str], *, n: int) -> go.Figure:
         z=table, x=names, y=names, text=text, colorbar={"title": "Jaccard"},
         hovertemplate="%{text}<extra></extra>", **null_scale(0.0, 1.0, null=chance),
     )  # fmt: skip
-    figure = go.Figure(heat)
-    figure.update_xaxes(constrain="domain", showgrid=False, type="category")
-    figure.update_yaxes(
-        autorange="reversed", scaleanchor="x", constrain="domain", showgrid=False, type="category"
-    )
-    return figure
+    return go.Figure(heat, layout=SQUARE)

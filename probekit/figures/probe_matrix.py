@@ -23,7 +23,7 @@ from probekit.figures.probe_parts import (
 )
 from probekit.figures.scales import null_scale
 from probekit.figures.text import plain, plain_labels
-from probekit.figures.theme import style
+from probekit.figures.theme import SQUARE, merged, style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,15 +70,21 @@ def transfer_pairs(
     if layer is None:
         shown = part["transfer_mean"] if "transfer_mean" in part else part["accuracy_mean"]
         layer = int(data["layer"][int(shown.to_numpy().argmax())])
-    part = part.sel(layer=chosen_layer(data, layer))
+    part = part[list(_SHOWN & set(part))].sel(layer=chosen_layer(data, layer))
     figure = _transfer_heat(part, list(shown_languages(run, languages)), centred=centred)
     said = f"pale: commonest class ({float(part['majority_mean']):.3f}) · {how(data)}"
     if centred:
         said = f"each language's training mean removed · {said}"
     title = f"Probes of {plain(name)} at {layer_name(layer)}"
-    figure = style(figure, title=title, caption=about(run, said), height=600)
-    figure.update_layout(hovermode="closest")
-    return figure
+    return style(figure, title=title, caption=about(run, said), height=600, hover="closest")
+
+
+_ENDS = ("", "_low", "_high")
+#: What the table of transfer shows.
+_SHOWN = {f"transfer{kind}{end}" for kind in ("", "_centred") for end in _ENDS} | {
+    "majority_mean",
+    "n_items",
+}
 
 
 def _task(data: xr.Dataset, task: str | None) -> tuple[str, xr.Dataset]:
@@ -89,10 +95,9 @@ def _task(data: xr.Dataset, task: str | None) -> tuple[str, xr.Dataset]:
 
 def _transfer_heat(part: xr.Dataset, codes: list[str], *, centred: bool) -> go.Figure:
     """One task at one layer, from the language trained in to the one tested in."""
-    ends = ("", "_low", "_high")
     pairs = part.sel(language=codes, language_b=codes)
-    raw = [pairs[f"transfer{end}"].to_numpy() for end in ends]
-    centre = [pairs[f"transfer_centred{end}"].to_numpy() for end in ends]
+    raw = [pairs[f"transfer{end}"].to_numpy() for end in _ENDS]
+    centre = [pairs[f"transfer_centred{end}"].to_numpy() for end in _ENDS]
     counts = part["n_items"].sel(language=codes).to_numpy()
     (table, low, high), other = (centre, raw[0]) if centred else (raw, centre[0])
     words, names = "raw" if centred else "centred", plain_labels(codes)
@@ -124,14 +129,11 @@ def _table(
     import plotly.graph_objects as go
 
     heat = go.Heatmap(
-        z=values, x=list(names), y=list(names), text=text, colorbar={"title": bar}, **scale
-    )
-    heat.hovertemplate = "%{text}<extra></extra>"
-    figure = go.Figure(heat)
-    figure.update_xaxes(constrain="domain", showgrid=False, title=axes[0], type="category")
-    figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain", showgrid=False)
-    figure.update_yaxes(title=axes[1], type="category")
-    return figure
+        z=values, x=list(names), y=list(names), text=text, colorbar={"title": bar},
+        hovertemplate="%{text}<extra></extra>", **scale,
+    )  # fmt: skip
+    titles = {"xaxis": {"title": {"text": axes[0]}}, "yaxis": {"title": {"text": axes[1]}}}
+    return go.Figure(heat, layout=merged(SQUARE, titles))
 
 
 def probe_confusion(
@@ -219,6 +221,5 @@ def _confusion(
     scale = null_scale(0.0, 1.0, null=0.0)
     figure = _table(shares, names, text=text, scale=scale, bar="share", axes=("told as", "is"))
     said = f"held-out counts, every item once · chance: 1/classes, {chance:.3f} · {said}"
-    figure = style(figure, title=title, caption=about(run, said, interval=False), height=600)
-    figure.update_layout(hovermode="closest")
-    return figure
+    caption = about(run, said, interval=False)
+    return style(figure, title=title, caption=caption, height=600, hover="closest")

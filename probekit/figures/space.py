@@ -217,6 +217,8 @@ def _plane(figure: go.Figure, found: TextMap, *, names: int) -> None:
     """Axes of equal steps where steps mean something; a legend where it can be read."""
     x, y = found.titles
     scale: dict[str, Any] = {"scaleanchor": "x"} if found.to_scale else {}
-    figure.update_xaxes(title=sentence(x), zeroline=False)
-    figure.update_yaxes(title=sentence(y), zeroline=False, **scale)
-    figure.update_layout(showlegend=1 < names <= MOST_NAMES)
+    figure.update_layout(
+        xaxis={"title": sentence(x), "zeroline": False},
+        yaxis={"title": sentence(y), "zeroline": False, **scale},
+        showlegend=1 < names <= MOST_NAMES,
+    )

@@ -33,6 +33,19 @@ UPLOADS = ("sendChartToCloud", "sendDataToCloud")
 CONFIG = {"displaylogo": False, "showSendToCloud": False}
 
 
+#: Layout of a table whose rows are its columns: squares, the first row on top.
+SQUARE: dict[str, dict[str, Any]] = {
+    "xaxis": {"constrain": "domain", "showgrid": False, "type": "category"},
+    "yaxis": {
+        "autorange": "reversed",
+        "scaleanchor": "x",
+        "constrain": "domain",
+        "showgrid": False,
+        "type": "category",
+    },
+}
+
+
 def rgba(colour: str, opacity: float) -> str:
     """``#RRGGBB`` with an opacity."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
@@ -67,37 +80,47 @@ def style(
     parts = (caption, region_words(figure, region))
     lines = folded(" · ".join(filter(None, parts)))
     below = BELOW + LINE_HEIGHT * len(lines) + 10
-    figure.update_layout(
-        template=_template(),
-        title={"text": title, "x": 0, "xref": "paper", "font": {"size": 17}},
-        font={"family": FONT, "size": 13},
-        height=height + max(0, below - _TWO_LINES),
-        margin={"l": 64, "r": 24, "t": 56, "b": below},
-        hovermode=hover,
-        hoverlabel={"namelength": -1},
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
-        modebar={"remove": list(UPLOADS)},
-    )
-    _add_caption(figure, lines)
+    layout = figure.layout.to_plotly_json()
+    house = {
+        "template": _template(),
+        "title": {"text": title, "x": 0, "xref": "paper", "font": {"size": 17}},
+        "font": {"family": FONT, "size": 13},
+        "height": height + max(0, below - _TWO_LINES),
+        "margin": {"l": 64, "r": 24, "t": 56, "b": below},
+        "hovermode": hover,
+        "hoverlabel": {"namelength": -1},
+        "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        "modebar": {"remove": list(UPLOADS)},
+        "annotations": [*layout.get("annotations", ()), _caption(lines)],
+    }
+    figure.layout = merged(layout, house)  # at once: plotly checks every change on its own
     return figure
 
 
-def _add_caption(figure: go.Figure, lines: list[str]) -> None:
+def merged(layout: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A layout with changes; what they do not name stays."""
+    return layout | {
+        name: merged(layout.get(name, {}), each) if isinstance(each, dict) else each
+        for name, each in changes.items()
+    }
+
+
+def _caption(lines: list[str]) -> dict[str, Any]:
     """What is under a figure, below its ticks and the title of its axis."""
-    figure.add_annotation(
-        name="caption",
-        text="<br>".join(lines),
-        xref="paper",
-        yref="paper",
-        x=0,
-        y=0,
-        xanchor="left",
-        yshift=-BELOW,
-        yanchor="top",
-        showarrow=False,
-        align="left",
-        font={"size": CAPTION_SIZE, "color": CAPTION_INK},
-    )
+    return {
+        "name": "caption",
+        "text": "<br>".join(lines),
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0,
+        "y": 0,
+        "xanchor": "left",
+        "yshift": -BELOW,
+        "yanchor": "top",
+        "showarrow": False,
+        "align": "left",
+        "font": {"size": CAPTION_SIZE, "color": CAPTION_INK},
+    }
 
 
 def head_room(figure: go.Figure, *, legend_rows: int = 1) -> go.Figure:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 #: Rooms above this one that a run can be asked for; opened by name so that imports only go up.
 DOORS = {"plot": "probekit.figures:RunPlots", "select": "probekit.selection:select_run"}
 
+#: Arrays of at most so many bytes are read whole when their group is touched: a figure reads a
+#: dozen of them, at a millisecond each.
+SMALL = 2**22
+
 #: Columns of the per-layer table: name → (group, variable).
 COLUMNS: dict[str, tuple[str, str]] = {
     "cka": ("cka", "mean"),
@@ -60,7 +64,7 @@ class Run:
         return xr.open_datatree(self.folder / RESULTS, engine="zarr", chunks=None)
 
     def group(self, name: str) -> xr.Dataset:
-        """One group of results.
+        """One group of results; its small arrays are in memory, large ones are read when touched.
 
         Raises
         ------
@@ -74,7 +78,11 @@ class Run:
                 f"{', '.join(found)}). Add the analysis to the study and run it again."
             )
             raise RunError(msg)
-        return self.results[name].to_dataset()
+        data = self.results[name].to_dataset()
+        for array in data.variables.values():
+            if array.nbytes <= SMALL:
+                array.load()
+        return data
 
     @property
     def cka(self) -> xr.Dataset:

@@ -52,6 +52,38 @@ def test_cards_in_sight_come_first_and_the_others_without_being_asked(tab, addre
     assert told.index(("answer", first)) < told.index(("ask", last))
 
 
+def test_a_change_of_layer_asks_for_what_follows_it_alone_and_back_asks_again(tab, address):
+    asked = []
+    tab.goto(f"{address}/meet?run=base&layer=1")
+    tab.wait_for_function(SETTLED)
+    first = drawn(tab)
+    tab.on("request", lambda one: "favicon" in one.url or asked.append(urlsplit(one.url).path))
+    tab.locator("[data-layer='0']").click()
+    tab.wait_for_url("**layer=0**")
+    tab.wait_for_function(SETTLED)
+    assert drawn(tab) != first
+    tab.go_back()
+    tab.wait_for_url("**layer=1**")
+    tab.wait_for_function(SETTLED)
+    assert drawn(tab) == first
+    assert asked == ["/card/meet/table"] * 2
+
+
+def test_the_table_of_layers_shows_the_layer_without_asking(tab, address):
+    place = "[data-card='meet/layers'] .js-plotly-plot"
+    lines = """(at) => document.querySelector(at)._fullLayout.shapes
+      .map(({ x0, x1, y0, y1 }) => [x0, x1, y0, y1])"""
+    tab.goto(f"{address}/meet?run=base&layer=1")
+    tab.wait_for_function(SETTLED)
+    assert tab.evaluate(lines, place) == [[1, 1, 0, 1], [0, 1, 1, 1]]
+    tab.locator("[data-layer='0']").click()
+    tab.wait_for_url("**layer=0**")
+    tab.wait_for_function(SETTLED)
+    assert tab.evaluate(lines, place) == [[0, 0, 0, 1], [0, 1, 0, 0]]
+    paths = tab.locator(f"{place} .shapelayer path")
+    assert paths.count() == 2
+
+
 def test_an_answer_that_comes_late_is_dropped(tab, address):
     held = []
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pytest
@@ -170,6 +172,34 @@ def test_a_figure_is_drawn_once_for_what_it_follows(bench, monkeypatch):
     for query in ("?run=base&layer=0", "?run=base&layer=1", "?run=base&layer=1&langs=en"):
         drawn(bench, "trial/pairs", query)
     assert len(calls) == 3
+
+
+def test_two_who_ask_for_a_figure_at_once_get_one_drawing(bench, monkeypatch):
+    from probekit_app import workbench
+
+    original, take = workbench.figure_of, bench._take
+    drawings, looks, both_look = [], [], Event()
+
+    def draws(*asked):
+        drawings.append(asked)
+        assert both_look.wait(30)
+        return original(*asked)
+
+    def looked(known):
+        found = take(known)
+        looks.append(found)
+        if len(looks) == 3:  # the first twice, the other once
+            both_look.set()
+        return found
+
+    monkeypatch.setattr(workbench, "figure_of", draws)
+    monkeypatch.setattr(bench, "_take", looked)
+    bench._drawn.clear()
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: drawn(bench, "overview/story"), range(2))
+    assert one.content == other.content
+    assert looks[:3] == [None] * 3
+    assert len(drawings) == 1
 
 
 def test_a_run_deleted_while_open_is_a_card_not_a_crash(runs, tmp_path):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from probekit import Run
+from probekit import Run, open_run
 from probekit.errors import RuleError, RunError
 from probekit.runs.run import COLUMNS
 
@@ -33,6 +33,16 @@ def test_the_table_says_what_the_groups_say(finished_run):
     assert row["cka"] == float(finished_run.cka["mean"].sel(layer=2))
     assert row["lrds_ratio"] == float(finished_run.regions["ratio"].sel(layer=2))
     assert row["p_at_1"] == float(finished_run.alignment["p_at_1_mean"].sel(layer=2))
+
+
+def test_small_arrays_are_read_once_and_large_ones_when_touched(finished_run, monkeypatch):
+    whole = open_run(finished_run.folder).regions
+    assert all(array._in_memory for array in whole.variables.values())
+    monkeypatch.setattr("probekit.runs.run.SMALL", 40)
+    lazy = open_run(finished_run.folder).regions
+    assert lazy["lrds"].variable._in_memory  # five layers, eight bytes each
+    assert not all(array._in_memory for array in lazy.variables.values())
+    assert lazy.equals(whole)
 
 
 def test_who_was_read(finished_run):

@@ -50,7 +50,7 @@ def table_arguments(view: View) -> dict[str, Any]:
 def layers_arguments(view: View) -> dict[str, Any]:
     """Of the table of layers: it shows two chosen languages, otherwise the mean."""
     two = chosen(view) if len(view.state.languages) == 2 else {}
-    return {"layer": view.state.layer, "kind": view.option(BETWEEN.key), **two}
+    return {"kind": view.option(BETWEEN.key), **two}
 
 
 TABLE = FigureCard(
@@ -83,14 +83,15 @@ LAYERS = FigureCard(
     ),
     hints={
         "langs": "Choose two languages to compare them.",
-        "layer": "A click sets the layer.",
+        "layer": "A click sets the layer; dotted lines show it.",
     },
     plot="layers_by_layers",
     arguments=layers_arguments,
     needs=("cka_layers",),
-    follows=("layer", "langs", BETWEEN.key),
+    follows=("langs", BETWEEN.key),
     height=520,
     wide=False,
+    layer_axes=True,
     click={"layer": "y"},
 )
 
