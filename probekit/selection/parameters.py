@@ -83,8 +83,8 @@ def check_roles(card: ModelCard, roles: Sequence[str]) -> None:
     unknown = [role for role in roles if role not in card.roles]
     if unknown:
         msg = (
-            f"roles must be among {tuple(card.roles)} for {card.id}. Got {unknown[0]!r} instead; "
-            "drop it or name its module in card.roles."
+            f"roles must be among {', '.join(card.roles)} for {card.id}. Got {unknown[0]!r} "
+            "instead; choose others (--roles), or name its module in card.roles."
         )
         raise RuleError(msg)
 
