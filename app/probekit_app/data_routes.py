@@ -41,9 +41,9 @@ def register(server: Flask, bench: Workbench) -> None:
 def respond(bench: Workbench, address: str, *, kind: str, query: str) -> Response:
     """The data of a card as a file; a refusal in one line where there is none."""
     try:
-        _, card = find_card(address)
+        page, card = find_card(address)
         view, _ = bench.look(query, key=request.args.get("key", ""))
-        rows = () if missing(view, card.needs) else bench.rows(card, view)
+        rows = () if missing(view, card.needs) else bench.rows(page, card, view)
     except KeyError:
         return refusal(404, "There is no such view.")
     except (ProbekitError, OSError) as error:

@@ -239,7 +239,7 @@ class _Content:
         """A file for each state of a card; returns the parts of the state that it varies by."""
         ranges, _ = _ranges(card, self.view)
         for values in product(*ranges.values()):
-            for theme in THEMES:
+            for theme in THEMES:  # one after the other: the figure is kept
                 self._write_state(page, card, dict(zip(ranges, values, strict=True)), theme)
         return list(ranges)
 
@@ -250,7 +250,7 @@ class _Content:
         name = file_name(f"{page.slug}-{card.name}", [*chosen.values(), theme])
         content = content_of(drawn, card.kind)
         if drawn.problem is None:
-            content["table"] = as_table(self.bench.rows(card, view))
+            content["table"] = as_table(self.bench.rows(page, card, view))
         text = as_text(content).replace("</", "<\\/")
         script = f"workbench.receive({json.dumps(name)}, {text});\n"
         with _new(self.data / f"{name}.js", query) as file:

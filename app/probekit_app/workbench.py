@@ -1,7 +1,8 @@
 """One workbench: a folder of runs, the state of an address, and the drawing of any card.
 
 Callbacks, routes and the static export all go through here, so they show the same. Drawn cards are
-kept (the last ``KEPT``), by run, card and the parts of the state that the card follows.
+kept (the last ``KEPT``), by run, card and the parts of the state that the card follows; and so are
+the last ``FIGURES`` figures, which have another theme and numbers to save.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from probekit.errors import ProbekitError, RunError
 from probekit_app.cards import FigureCard, GridCard, PanelCard
 from probekit_app.controls import settled
 from probekit_app.figure_table import figure_rows
+from probekit_app.kept import Kept
 from probekit_app.looks import Theme, dress, prepare
 from probekit_app.missing import Missing, missing
 from probekit_app.notebook_code import code_of
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KEPT = 96
+KEPT, FIGURES = 96, 4
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Workbench:
         self.other = other
         self.jobs = jobs
         self._drawn: OrderedDict[tuple[Any, ...], Drawn] = OrderedDict()
+        self._figures = Kept(FIGURES)
         self._lock = threading.Lock()
         self._drawing = threading.Lock()
 
@@ -153,11 +156,11 @@ class Workbench:
 
         One at a time: Python would draw two in turns, and both would be as late as the second.
         """
-        known = self._key(page, card, view, theme)
+        known = (theme, *self._key(page, card, view))
         drawn = self._take(known)
         if drawn is None:
             with self._drawing:
-                drawn = self._take(known) or self._draw(card, view, theme)
+                drawn = self._take(known) or self._draw(page, card, view, theme)
         if drawn.problem is None and view.opened is not None:
             self._keep(known, drawn)
         return drawn
@@ -172,7 +175,7 @@ class Workbench:
             while len(self._drawn) > KEPT:
                 self._drawn.popitem(last=False)
 
-    def rows(self, card: Card, view: View) -> Sequence[Any]:
+    def rows(self, page: Page, card: Card, view: View) -> Sequence[Any]:
         """A card's numbers as rows, at full precision.
 
         Raises
@@ -181,22 +184,41 @@ class Workbench:
             It cannot be drawn, or has no rows.
         """
         if isinstance(card, FigureCard):
-            return figure_rows(figure_of(card, view))
+            return figure_rows(self._figure(page, card, view))
         return () if card.rows is None else card.rows(view)
 
-    def _draw(self, card: Card, view: View, theme: Theme) -> Drawn:
+    def _figure(self, page: Page, card: FigureCard, view: View) -> go.Figure:
+        if view.opened is None:
+            return figure_of(card, view)
+        made: go.Figure = self._figures.get(
+            self._key(page, card, view), lambda: figure_of(card, view)
+        )
+        return made
+
+    def _draw(self, page: Page, card: Card, view: View, theme: Theme) -> Drawn:
         try:
             lacking = missing(view, card.needs)
             if lacking is None and isinstance(card, FigureCard) and card.lacks is not None:
                 lacking = card.lacks(view)
-            return Drawn(problem=lacking) if lacking else _shown(card, view, theme)
+            return Drawn(problem=lacking) if lacking else self._shown(page, card, view, theme)
         except (ProbekitError, OSError) as error:
             return Drawn(problem=str(error))
         except Exception as error:  # a damaged array can raise anything; the page must stand
             log.exception("card %r failed", card.name)
             return Drawn(problem=f"This view failed ({type(error).__name__}); the log says more.")
 
-    def _key(self, page: Page, card: Card, view: View, theme: Theme) -> tuple[Any, ...]:
+    def _shown(self, page: Page, card: Card, view: View, theme: Theme) -> Drawn:
+        code = code_of(card, view)
+        if isinstance(card, PanelCard):
+            return Drawn(content=to_html(card.show(view)), code=code)
+        if isinstance(card, GridCard):
+            return Drawn(content=list(card.rows(view)), code=code)
+        layers = view.layers if card.layer_axis else ()
+        figure = self._figure(page, card, view)
+        dressed = dress(figure, theme=theme, height=card.pixels(view), layers=layers)
+        return Drawn(content=dressed.figure, method=dressed.caption, code=code)
+
+    def _key(self, page: Page, card: Card, view: View) -> tuple[Any, ...]:
         state, followed = view.state, []
         for name in card.follows:
             field = {"langs": "languages", "pos": "position"}.get(name, name)
@@ -204,7 +226,7 @@ class Workbench:
         about = [None if each is None else (each.name, each.stamp) for each in _opened(view)]
         stamp = None if page.stamp is None else page.stamp(view)
         keyed = (view.key, self.runs.stamp(view.key) if view.key else None)
-        return (page.path, card.name, *keyed, theme, stamp, *about, *followed)
+        return (page.path, card.name, *keyed, stamp, *about, *followed)
 
     def _only_run(self) -> str:
         names = self.runs.finished() if len(self.runs.names()) == 1 else ()
@@ -240,18 +262,6 @@ def figure_of(card: FigureCard, view: View) -> go.Figure:
     if card.draw is not None:
         return card.draw(view)
     return getattr(view.run.plot, card.plot)(**card.arguments(view))
-
-
-def _shown(card: Card, view: View, theme: Theme) -> Drawn:
-    code = code_of(card, view)
-    if isinstance(card, PanelCard):
-        return Drawn(content=to_html(card.show(view)), code=code)
-    if isinstance(card, GridCard):
-        return Drawn(content=list(card.rows(view)), code=code)
-    layers = view.layers if card.layer_axis else ()
-    figure = figure_of(card, view)
-    dressed = dress(figure, theme=theme, height=card.pixels(view), layers=layers)
-    return Drawn(content=dressed.figure, method=dressed.caption, code=code)
 
 
 def _opened(view: View) -> tuple[OpenedRun | None, OpenedRun | None]:

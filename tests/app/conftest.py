@@ -16,7 +16,7 @@ from tests.app.trial import TRIAL
 from tests.figures.erasures import make_report, make_sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from dash import Dash
     from flask.testing import FlaskClient
@@ -33,6 +33,19 @@ FLAGS = [
     "--disable-component-update",
     "--no-first-run",
 ]
+
+
+@pytest.fixture
+def writes_only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Lets an export write some pages alone: a whole site takes long."""
+    from probekit_app.page import pages
+
+    def choose(*paths: str) -> None:
+        chosen = {path: page for path, page in pages().items() if path in paths}
+        assert set(chosen) == set(paths)
+        monkeypatch.setattr("probekit_app.export.pages", lambda: chosen)
+
+    return choose
 
 
 @pytest.fixture(scope="session")

@@ -240,9 +240,9 @@ def export(runs, tmp_path_factory):
     return export_site(runs / "base", tmp_path_factory.mktemp("export") / "site").parent
 
 
-def test_the_static_export_works_from_disk(page, runs, tmp_path):
+def test_the_static_export_works_from_disk(page, export):
     page.context.set_offline(True)
-    page.goto(export_site(runs / "base", tmp_path / "site").as_uri())
+    page.goto((export / "index.html").as_uri())
     page.wait_for_selector(READY)
     page.locator("[data-layer='2']").click()
     page.get_by_text("At block 2 of 4").wait_for()

@@ -16,14 +16,16 @@ def run(*words):
     return CliRunner().invoke(app, ["dashboard", *map(str, words)])
 
 
-def test_a_site_is_written_and_named(runs, tmp_path):
+def test_a_site_is_written_and_named(runs, tmp_path, writes_only):
+    writes_only("/overview")
     found = run(runs / "base", "--export", tmp_path / "site")
     assert found.exit_code == 0
     assert found.stdout.strip() == str(tmp_path / "site" / "index.html")
     assert (tmp_path / "site" / "index.html").is_file()
 
 
-def test_a_site_compares_with_the_run_that_is_named(runs, tmp_path):
+def test_a_site_compares_with_the_run_that_is_named(runs, tmp_path, writes_only):
+    writes_only("/overview", "/compare")
     other = runs / "group" / "other"
     found = run(runs / "base", "--export", tmp_path / "site", "--compare", other)
     assert found.exit_code == 0

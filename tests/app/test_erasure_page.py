@@ -20,7 +20,7 @@ from probekit_app.page import pages
 from probekit_app.pages.erasure import SHOWN_FOR
 from probekit_app.runs_folder import RunsFolder
 from probekit_app.static_html import to_html
-from probekit_app.workbench import Workbench
+from probekit_app.workbench import Workbench, find_card
 from tests.figures.erasures import BROKEN, make_control, make_report, make_sweep
 from tests.figures.erasures_experiment import make_arm, make_experiment
 
@@ -236,7 +236,7 @@ def test_controls_stand_in_the_table_and_a_broken_one_is_said(folder):
     table = drawn(bench, "verdicts", f"?{KEY}=report.json").content
     assert table.count('class="control"') == 2 * 4
     view, _ = bench.look(f"{KEY}=report.json")
-    rows = bench.rows(pages()["/erasure"].card("verdicts"), view)
+    rows = bench.rows(*find_card("erasure/verdicts"), view)
     assert [row["model"] for row in rows[:3]] == ["erased", "random-1", "deep"]
 
 
@@ -252,7 +252,7 @@ def test_every_card_draws_the_document(folder):
 def test_the_table_behind_a_figure_has_values_and_intervals(folder):
     bench = bench_of(folder)
     view, _ = bench.look(f"{KEY}=sweep/sweep.json")
-    rows = bench.rows(pages()["/erasure"].card("layers"), view)
+    rows = bench.rows(*find_card("erasure/layers"), view)
     document = json.loads((folder / "sweep" / "sweep.json").read_text("utf-8"))
     cell = document["cells"][1]["report"]["forget"]["de"]
     (row,) = [
@@ -269,7 +269,7 @@ def test_the_table_behind_a_figure_has_values_and_intervals(folder):
 def test_verdicts_are_exported_as_rows(folder):
     bench = bench_of(folder)
     view, _ = bench.look(f"{KEY}=report.json")
-    rows = bench.rows(pages()["/erasure"].card("verdicts"), view)
+    rows = bench.rows(*find_card("erasure/verdicts"), view)
     assert [row["language"] for row in rows] == ["en", "es", "de", "sw"]
     assert all(row["why"] for row in rows)
 
@@ -302,7 +302,7 @@ def test_the_code_makes_the_same_figure(folder, card, monkeypatch):
     exec(code.replace("figure.show()", ""), scope)
     view, _ = bench.look(f"{KEY}={name}")
     if card in {"verdicts", "table"}:
-        rows = bench.rows(pages()["/erasure"].card(card), view)
+        rows = bench.rows(*find_card(f"erasure/{card}"), view)
         assert len(rows) > 3
         assert [{name: row[name] for name in rows[0]} for row in scope["rows"]] == rows
     else:
@@ -350,9 +350,8 @@ def test_choosing_a_document_shows_it_and_is_in_the_address(page, address):
     page.wait_for_selector("[data-card='erasure/attacks'] .slot-figure[data-ready='1']")
 
 
-def test_the_static_export_has_the_page_where_the_run_has_a_report(runs, tmp_path, monkeypatch):
-    only = {"/erasure": pages()["/erasure"]}
-    monkeypatch.setattr("probekit_app.export.pages", lambda: only)
+def test_the_static_export_has_the_page_where_the_run_has_a_report(runs, tmp_path, writes_only):
+    writes_only("/erasure")
     shutil.copytree(runs / "base", tmp_path / "base")
     write(tmp_path / "base" / "report.json", make_report())
     export_site(tmp_path / "base", tmp_path / "site")
@@ -366,9 +365,8 @@ def test_the_static_export_has_the_page_where_the_run_has_a_report(runs, tmp_pat
     assert "read_file('report.json')" in written
 
 
-def test_an_experiment_is_exported_with_the_run_that_it_lies_in(runs, tmp_path, monkeypatch):
-    only = {"/erasure": pages()["/erasure"]}
-    monkeypatch.setattr("probekit_app.export.pages", lambda: only)
+def test_an_experiment_is_exported_with_the_run_that_it_lies_in(runs, tmp_path, writes_only):
+    writes_only("/erasure")
     shutil.copytree(runs / "base", tmp_path / "base")
     write(tmp_path / "base" / "experiment.json", make_experiment())
     export_site(tmp_path / "base", tmp_path / "site")
@@ -386,9 +384,8 @@ def test_a_run_without_a_report_has_no_such_page_in_its_export(runs):
     assert not pages()["/erasure"].offers(view)
 
 
-def test_two_documents_whose_files_would_be_one_are_refused(runs, tmp_path, monkeypatch):
-    only = {"/erasure": pages()["/erasure"]}
-    monkeypatch.setattr("probekit_app.export.pages", lambda: only)
+def test_two_documents_whose_files_would_be_one_are_refused(runs, tmp_path, writes_only):
+    writes_only("/erasure")
     shutil.copytree(runs / "base", tmp_path / "base")
     write(tmp_path / "base" / "a b.json", make_report())
     write(tmp_path / "base" / "a-b.json", make_report())

@@ -13,6 +13,7 @@ import pytest
 
 from probekit_app.card_routes import draw
 from probekit_app.frame import frame
+from probekit_app.kept import Kept
 from probekit_app.missing import instrument_of
 from probekit_app.page import pages
 from probekit_app.runs_folder import RunsFolder
@@ -100,7 +101,7 @@ def test_the_metric_of_the_bar_is_the_run_files_everywhere(
     assert f"{words} at block {at}: {float(values[at]):.2f}" in text
     view, parsed = bench.look(f"{query}&layer=2")
     assert parsed.notices == ()
-    first = bench.rows(find_card("overview/numbers")[1], view)[0]
+    first = bench.rows(*find_card("overview/numbers"), view)[0]
     assert first["value"] == float(values.sel(layer=2))
     shown = drawn(bench, "overview/numbers", f"{query}&layer=2").content
     assert f"{first['measure']}</th><td" in shown
@@ -165,6 +166,7 @@ def test_a_figure_is_drawn_once_for_what_it_follows(bench, monkeypatch):
     calls = []
     original = workbench.figure_of
     monkeypatch.setattr(workbench, "figure_of", lambda *a: calls.append(a) or original(*a))
+    monkeypatch.setattr(bench, "_figures", Kept(4))
     bench._drawn.clear()
     for query in ("?run=base&layer=0", "?run=base&layer=1", "?run=base&unit=nowhere"):
         drawn(bench, "overview/story", query)
@@ -172,6 +174,25 @@ def test_a_figure_is_drawn_once_for_what_it_follows(bench, monkeypatch):
     for query in ("?run=base&layer=0", "?run=base&layer=1", "?run=base&layer=1&langs=en"):
         drawn(bench, "trial/pairs", query)
     assert len(calls) == 3
+
+
+def test_another_theme_and_the_numbers_of_a_figure_draw_it_no_more(bench, monkeypatch):
+    from probekit_app import workbench
+
+    calls = []
+    original = workbench.figure_of
+    monkeypatch.setattr(workbench, "figure_of", lambda *a: calls.append(a) or original(*a))
+    monkeypatch.setattr(bench, "_figures", Kept(4))
+    bench._drawn.clear()
+    query = "?run=base&layer=1"
+    light, dark = (drawn(bench, "meet/table", query, theme=each) for each in ("light", "dark"))
+    rows = bench.rows(*find_card("meet/table"), bench.look(query)[0])
+    assert light.content["data"][0]["z"] == dark.content["data"][0]["z"]
+    assert light.content["layout"]["font"] != dark.content["layout"]["font"]
+    assert len(rows) == 9
+    assert len(calls) == 1
+    drawn(bench, "meet/table", "?run=base&layer=0")
+    assert len(calls) == 2
 
 
 def test_two_who_ask_for_a_figure_at_once_get_one_drawing(bench, monkeypatch):
@@ -194,6 +215,7 @@ def test_two_who_ask_for_a_figure_at_once_get_one_drawing(bench, monkeypatch):
 
     monkeypatch.setattr(workbench, "figure_of", draws)
     monkeypatch.setattr(bench, "_take", looked)
+    monkeypatch.setattr(bench, "_figures", Kept(4))
     bench._drawn.clear()
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(lambda _: drawn(bench, "overview/story"), range(2))

@@ -77,7 +77,7 @@ BY_LAYER = [card for card in CARDS if card in {"overview/numbers", "meet/table",
 def numbers(bench, card, layer):
     view, parsed = bench.look(f"?run=one&vs=two&layer={layer}")
     assert parsed.notices == ()
-    rows = bench.rows(find_card(card)[1], view)
+    rows = bench.rows(*find_card(card), view)
     return {float(each) for row in rows for each in row.values() if isinstance(each, int | float)}
 
 

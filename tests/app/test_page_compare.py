@@ -50,7 +50,7 @@ def test_the_numbers_are_those_of_the_comparison(bench, view):
         assert row["words"] == WORDS.get(expected["measure"], row["words"])
         assert (row["change"], row["low"]) == (expected["change"], expected["low"])
     card = pages()["/compare"].card("curves")
-    drawn = bench.rows(card, view)
+    drawn = bench.rows(pages()["/compare"], card, view)
     assert [row["b − a"] for row in drawn if "b − a" in row] or drawn
 
 

@@ -174,6 +174,6 @@ def test_an_ablation_in_the_folder_is_shown(root, bench):
     result = saved_for(run)
     found = drawn(bench, "ablation", "run=shown")
     assert found.problem is None
-    (heat,) = bench.rows(PAGE.card("ablation"), look(bench, "run=shown"))[:1]
+    (heat,) = bench.rows(PAGE, PAGE.card("ablation"), look(bench, "run=shown"))[:1]
     assert heat["value"] == pytest.approx(float(result.data["excess"][0, 0]))
     assert f"{result.data.attrs['n_units']} units" in found.method

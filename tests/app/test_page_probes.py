@@ -56,7 +56,7 @@ def drawn(bench, card, query):
 
 def rows(bench, card, query):
     view, _ = bench.look(query)
-    return bench.rows(PAGE.card(card), view)
+    return bench.rows(PAGE, PAGE.card(card), view)
 
 
 def test_the_tasks_are_the_runs(bench):
@@ -104,9 +104,10 @@ def test_a_run_without_codes_says_which_option(bench):
     assert "probes.mdl" in found.reason
 
 
-def test_the_export_writes_every_task(root, tmp_path):
+def test_the_export_writes_every_task(root, tmp_path, writes_only):
     from probekit_app import export_site
 
+    writes_only("/probes")
     export_site(root / "tasks", tmp_path / "site")
     names = {path.name for path in (tmp_path / "site" / "data").glob("probes-accuracy_*")}
     assert {"probes-accuracy_three_light.js", "probes-accuracy_two-more_dark.js"} <= names

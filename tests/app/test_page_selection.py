@@ -308,9 +308,10 @@ def test_no_signal_is_said_as_plainly(bench):
     assert "nothing is exported" in trainer.content
 
 
-def test_the_static_export_has_rules_and_trainers(planted, tmp_path, page):
+def test_the_static_export_has_rules_and_trainers(planted, tmp_path, page, writes_only):
     from probekit_app import export_site
 
+    writes_only("/selection")
     target = export_site(planted / "planted", tmp_path / "site")
     page.context.set_offline(True)
     page.goto(Path(target).with_name("selection.html").as_uri())

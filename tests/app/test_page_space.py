@@ -125,7 +125,7 @@ def test_the_code_shown_draws_the_same_figure(bench, card):
 
 def test_the_texts_are_rows_of_the_chosen_languages(bench):
     view, _ = bench.look("?run=full&langs=en,sw")
-    rows = bench.rows(PAGE.card("texts"), view)
+    rows = bench.rows(PAGE, PAGE.card("texts"), view)
     corpus = view.run.corpus.sel(unit=view.state.unit)
     assert [row["language"] for row in rows] == ["en", "sw"]
     assert rows[1]["text"] == str(corpus["text"].sel(language="sw").item())
