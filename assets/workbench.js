@@ -593,12 +593,13 @@
     const api = card.grid;
     if (!api || api.isDestroyed() || !rowKeys(card).length) return;
     const wanted = rowWanted(card);
+    const moved = card.marked !== wanted;
+    if (!moved && api.getSelectedNodes().length) return;
+    card.marked = wanted;
     let found = null;
     api.forEachNode((node) => {
       if (rowName(card, node.data) === wanted) found = node;
     });
-    const moved = card.marked !== wanted;
-    card.marked = wanted;
     if (!found) {
       if (api.getSelectedNodes().length) api.deselectAll();
       return;

@@ -181,15 +181,13 @@ def neuron_rates(
     at = block.isel(neuron=neuron)
     shown = shown_languages(run, languages)
     place = [run.languages.index(code) for code in shown]
-    names = language_labels(data)
-    labels = [names[i] for i in place]
-    rate, low, high = (part[place] for part in _interval(run, at))
-    figure = go.Figure(_rate_bars(run, at, shown, (rate, low, high)))
+    labels = np.array(language_labels(data))[place].tolist()
+    band = [part[place] for part in _interval(run, at)]
+    figure = go.Figure(_rate_bars(run, at, shown, band))
     figure.add_trace(_block_rates(block, place, labels))
     figure.data[0].x = labels
-    bar = float(at["bar"])
     figure.update_layout(
-        shapes=[_BAR_LINE | {"y0": bar, "y1": bar}],
+        shapes=[_BAR_LINE | dict.fromkeys(("y0", "y1"), float(at["bar"]))],
         xaxis={"title": "language (tokens per unit)", "type": "category"},
         yaxis={"title": "share of tokens on which it fires", "range": [0, 1.02]},
         showlegend=False,
