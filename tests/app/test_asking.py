@@ -115,25 +115,20 @@ def test_an_answer_that_comes_late_is_dropped(tab, address):
     assert drawn(tab) != expected
 
 
-def test_a_server_that_does_not_answer_is_said_and_asked_again(tab, address):
-    tab.route("**/card/**", lambda route: route.fulfill(status=503, body="busy"))
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("**/card/**", "The server did not answer"),
+        ("**/plotly-cartesian*", "Its script for figures did not come"),
+    ],
+)
+def test_what_does_not_come_is_said_and_asked_again(tab, address, what, said):
+    tab.route(what, lambda route: route.fulfill(status=503, body="busy"))
     tab.goto(f"{address}/meet?run=base&layer=0")
     message = tab.locator("[data-card='meet/table'] .message")
-    message.get_by_text("The server did not answer").wait_for()
-    assert "busy" in message.inner_text()
-    tab.unroute("**/card/**")
-    tab.locator("[data-layer='1']").click()
-    tab.wait_for_function(SETTLED)
-    assert message.inner_text() == ""
-    assert len(drawn(tab)) == 3
-
-
-def test_plotly_is_asked_for_again_where_it_did_not_come(tab, address):
-    tab.route("**/plotly-cartesian*", lambda route: route.abort())
-    tab.goto(f"{address}/meet?run=base&layer=0")
-    message = tab.locator("[data-card='meet/table'] .message")
-    message.get_by_text("Its script for figures did not come").wait_for()
-    tab.unroute("**/plotly-cartesian*")
+    message.get_by_text(said).wait_for()
+    assert ("busy" in message.inner_text()) == ("card" in what)
+    tab.unroute(what)
     tab.locator("[data-layer='1']").click()
     tab.wait_for_function(SETTLED)
     assert message.inner_text() == ""

@@ -11,6 +11,7 @@ from threading import Event
 import numpy as np
 import pytest
 
+from probekit_app import workbench
 from probekit_app.card_routes import draw
 from probekit_app.frame import frame
 from probekit_app.kept import Kept
@@ -160,49 +161,43 @@ def test_the_code_of_a_figure_names_its_arguments(bench):
     assert "probekit.open_run(" in found.code
 
 
-def test_a_figure_is_drawn_once_for_what_it_follows(bench, monkeypatch):
-    from probekit_app import workbench
-
+@pytest.fixture
+def drawings(bench, monkeypatch):
+    """The figures that are drawn from here on; none is kept from before."""
     calls = []
     original = workbench.figure_of
     monkeypatch.setattr(workbench, "figure_of", lambda *a: calls.append(a) or original(*a))
     monkeypatch.setattr(bench, "_figures", Kept(4))
     bench._drawn.clear()
+    return calls
+
+
+def test_a_figure_is_drawn_once_for_what_it_follows(bench, drawings):
     for query in ("?run=base&layer=0", "?run=base&layer=1", "?run=base&unit=nowhere"):
         drawn(bench, "overview/story", query)
-    assert len(calls) == 1
+    assert len(drawings) == 1
     for query in ("?run=base&layer=0", "?run=base&layer=1", "?run=base&layer=1&langs=en"):
         drawn(bench, "trial/pairs", query)
-    assert len(calls) == 3
+    assert len(drawings) == 3
 
 
-def test_another_theme_and_the_numbers_of_a_figure_draw_it_no_more(bench, monkeypatch):
-    from probekit_app import workbench
-
-    calls = []
-    original = workbench.figure_of
-    monkeypatch.setattr(workbench, "figure_of", lambda *a: calls.append(a) or original(*a))
-    monkeypatch.setattr(bench, "_figures", Kept(4))
-    bench._drawn.clear()
+def test_another_theme_and_the_numbers_of_a_figure_draw_it_no_more(bench, drawings):
     query = "?run=base&layer=1"
     light, dark = (drawn(bench, "meet/table", query, theme=each) for each in ("light", "dark"))
     rows = bench.rows(*find_card("meet/table"), bench.look(query)[0])
     assert light.content["data"][0]["z"] == dark.content["data"][0]["z"]
     assert light.content["layout"]["font"] != dark.content["layout"]["font"]
     assert len(rows) == 9
-    assert len(calls) == 1
+    assert len(drawings) == 1
     drawn(bench, "meet/table", "?run=base&layer=0")
-    assert len(calls) == 2
+    assert len(drawings) == 2
 
 
-def test_two_who_ask_for_a_figure_at_once_get_one_drawing(bench, monkeypatch):
-    from probekit_app import workbench
-
+def test_two_who_ask_for_a_figure_at_once_get_one_drawing(bench, drawings, monkeypatch):
     original, take = workbench.figure_of, bench._take
-    drawings, looks, both_look = [], [], Event()
+    looks, both_look = [], Event()
 
     def draws(*asked):
-        drawings.append(asked)
         assert both_look.wait(30)
         return original(*asked)
 
@@ -215,12 +210,10 @@ def test_two_who_ask_for_a_figure_at_once_get_one_drawing(bench, monkeypatch):
 
     monkeypatch.setattr(workbench, "figure_of", draws)
     monkeypatch.setattr(bench, "_take", looked)
-    monkeypatch.setattr(bench, "_figures", Kept(4))
-    bench._drawn.clear()
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(lambda _: drawn(bench, "overview/story"), range(2))
     assert one.content == other.content
-    assert looks[:3] == [None] * 3
+    assert looks == [None, None, None, one]
     assert len(drawings) == 1
 
 
